@@ -1,0 +1,191 @@
+"""The mission as data: what a vehicle is, what its links carry, what its values mean, what was planned.
+Frozen, checked by `load` before any data moves; knows no file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+SECOND = 1_000_000_000
+FrameFormat = Literal["tm", "aos", "mavlink"]
+FlightState = Literal["ground", "flight"]
+"""What a sample says of the vehicle: its phase is an on-ground one or an in-flight one (None: neither)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """SCENARIOS.md's timers; each "the larger of some periods and some seconds"."""
+
+    suspect_periods: float = 5
+    suspect_seconds: float = 1.0
+    loss_periods: float = 20
+    loss_seconds: float = 3.0
+    confirm_seconds: float = 30.0
+    resume_frames: int = 5
+    resume_seconds: float = 1.0
+    landed_frames: int = 3
+    landed_seconds: float = 1.0
+    acquire_seconds: float = 600.0
+    relay_silent_seconds: float = 3.0
+    late_days: float = 90.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One parameter against a constant. There is no expression language."""
+
+    parameter: str
+    operator: Literal["==", "!=", "<", "<=", ">", ">="]
+    value: float | str | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Comparisons (or conditions) joined by `all` or by `any`."""
+
+    joined_by: Literal["all", "any"]
+    parts: "tuple[Comparison | Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meanings:
+    """Which parameter is what. A name that is None is not reported by this vehicle."""
+
+    altitude: str | None = None
+    """Metres above the place of take-off."""
+    climb_rate: str | None = None
+    """Metres a second, upwards positive."""
+    phase: str | None = None
+    boot_count: str | None = None
+    spacecraft_time: str | None = None
+    """On-board seconds; "packet" where it is the time code of the packet's secondary header."""
+    in_flight: Condition | None = None
+    on_ground: Condition | None = None
+    landed: Condition | None = None
+    """The landed flag itself: often true before take-off too."""
+    descending: tuple[str, ...] = ()
+    """Phases that belong to the planned descent and landing."""
+    contingency: tuple[str, ...] = ()
+    """Phases that mean the vehicle broke off its flight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFlight:
+    number: int
+    starts_at: int
+    """The flight that takes off within `within` of this relay receive time."""
+    within: int = 3600 * SECOND
+    assigned_altitude_m: float | None = None
+    altitude_in_feet: bool = False
+    """The assigned altitude was given in feet: say both."""
+    planned_duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle:
+    name: str
+    scid: int
+    """Spacecraft id; for MAVLink the system id."""
+    realtime_vcids: tuple[int, ...] = (0,)
+    """For MAVLink the component ids; empty: every component."""
+    recorded_vcids: tuple[int, ...] = ()
+    """Channels that play back what was stored on board."""
+    idle_vcids: tuple[int, ...] = ()
+    frame_period_s: float | None = None
+    """Nominal period of the fastest real-time channel; None: estimated from the frames."""
+    meanings: Meanings = field(default_factory=Meanings)
+    packets: "tuple[Packet, ...]" = ()
+    flights: tuple[PlannedFlight, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One receiver's physical channel with its managed parameters (what both ends agreed)."""
+
+    name: str
+    format: FrameFormat
+    vehicles: tuple[str, ...]
+    """The first is the one whose verdicts also speak for the link itself."""
+    frame_length: int = 0
+    """Octets; 0 for formats whose frames say their own length."""
+    frame_error_control_field: bool = True
+    operational_control_field: bool = False
+    insert_zone_octets: int = 0
+    frame_header_error_control: bool = False
+
+
+FieldType = Literal["uint", "int", "float", "enum", "bool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One value of a packet: `bits` bits at `bit` of the packet data field (0 is the first bit after the
+    primary header, so a secondary header counts)."""
+
+    name: str
+    type: FieldType
+    bit: int
+    bits: int
+    scale: float = 1.0
+    offset: float = 0.0
+    labels: Mapping[int, str] = field(default_factory=dict)
+    """For `enum`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    name: str
+    apid: int
+    fields: tuple[Field, ...]
+    time_code: Literal["none", "cuc", "cds"] = "none"
+    """The secondary header: a time code without P-field at the start of the packet data field."""
+    time_code_basic_octets: int = 4
+    time_code_fractional_octets: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A contact window of (vehicle, link) on the relay's receive clock."""
+
+    name: str
+    vehicle: str
+    link: str
+    starts_at: int
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedLoss:
+    name: str
+    vehicle: str
+    starts_at: int
+    """`from` in the file."""
+    ends_at: int
+    """`until` in the file."""
+    reason: str
+    below_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    windows: tuple[Window, ...] = ()
+    expected_losses: tuple[ExpectedLoss, ...] = ()
+    sleeps: tuple[tuple[str, int, int], ...] = ()
+    """(vehicle, starts_at, ends_at)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mission:
+    name: str
+    vehicles: tuple[Vehicle, ...]
+    links: tuple[Link, ...]
+    plan: Plan = field(default_factory=Plan)
+    timers: Timers = field(default_factory=Timers)
+
+    def vehicle(self, name: str) -> Vehicle:
+        return next(vehicle for vehicle in self.vehicles if vehicle.name == name)
+
+    def link(self, name: str) -> Link | None:
+        return next((link for link in self.links if link.name == name), None)
+
+    def links_of(self, vehicle: str) -> tuple[Link, ...]:
+        return tuple(link for link in self.links if vehicle in link.vehicles)
