@@ -7,6 +7,7 @@ from typing import Literal
 
 SECOND = 1_000_000_000
 FrameFormat = Literal["tm", "aos", "mavlink"]
+Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 FlightState = Literal["ground", "flight"]
 """What a sample says of the vehicle: its phase is an on-ground one or an in-flight one (None: neither)."""
 
@@ -34,7 +35,7 @@ class Comparison:
     """One parameter against a constant. There is no expression language."""
 
     parameter: str
-    operator: Literal["==", "!=", "<", "<=", ">", ">="]
+    operator: Operator
     value: float | str | bool
 
 

@@ -1,0 +1,185 @@
+"""Reading a table of a TOML file key by key, with every fault kept and none raised on the way. Knows types and ranges;
+does not know what a mission is."""
+
+import datetime as dt
+import difflib
+from collections.abc import Collection, Mapping
+from math import inf, isfinite
+from typing import Any, Final, TypeVar
+
+from pipeline.mission.lines import Path, line_of
+
+D = TypeVar("D")
+
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+
+
+class _Required:
+    """Stands for "no default": the key must be there."""
+
+
+REQUIRED: Final = _Required()
+
+
+class Faults:
+    """What is wrong with a text, a line each: file, line, key, what was found and what was expected."""
+
+    def __init__(self, where: str, lines: Mapping[Path, int]) -> None:
+        self.where = where
+        self.lines = lines
+        self.found: list[tuple[int, str]] = []
+
+    def add(self, path: Path, message: str) -> None:
+        line = line_of(self.lines, path)
+        fault = (line, f"{self.where}:{line}: {spell(path)}: {message}")
+        if fault not in self.found:
+            self.found.append(fault)
+
+    def __str__(self) -> str:
+        return "\n".join(text for _, text in sorted(self.found, key=lambda fault: fault[0]))
+
+
+class Table:
+    """One table. Every reading of a wrong or missing key adds a fault and gives something of the right type, so that
+    reading goes on; `close` adds a fault for each key that nobody asked for."""
+
+    def __init__(self, data: Mapping[str, Any], path: Path, faults: Faults) -> None:
+        self.data = data
+        self.path = path
+        self.faults = faults
+        self.asked: set[str] = set()
+
+    def fault(self, key: str, message: str) -> None:
+        self.faults.add((*self.path, key) if key else self.path, message)
+
+    def has(self, key: str) -> bool:
+        return key in self.data
+
+    def text(self, key: str, default: D | _Required = REQUIRED, *, choices: Collection[str] = ()) -> str | D:
+        value = self._take(key, default, str, "a text", "")
+        if choices and isinstance(value, str) and key in self.data and value not in choices:
+            self.fault(key, f"{value!r} is not one of {', '.join(choices)}")
+        return value  # type: ignore[no-any-return]
+
+    def name(self, key: str = "name") -> str:
+        """A text that can stand in a key or a label: not empty, no white space, no slash."""
+        value = self.text(key)
+        if key in self.data and isinstance(self.data[key], str) and (not value or any(c.isspace() or c == "/" for c in value)):
+            self.fault(key, f"{value!r} is not a name: one word without white space or '/'")
+        return value
+
+    def truth(self, key: str, default: D | _Required = REQUIRED) -> bool | D:
+        return self._take(key, default, bool, "true or false", False)  # type: ignore[no-any-return]
+
+    def whole(self, key: str, default: D | _Required = REQUIRED, *, low: int, high: int) -> int | D:
+        value = self._take(key, default, int, f"a whole number from {low} to {high}", low)
+        if key in self.data and isinstance(value, int) and not low <= value <= high:
+            self.fault(key, f"{value} is not a whole number from {low} to {high}")
+            return low
+        return value  # type: ignore[no-any-return]
+
+    def number(
+        self, key: str, default: D | _Required = REQUIRED, *, above: float = -inf, least: float = -inf
+    ) -> float | D:
+        value = self._take(key, default, (int, float), "a number", 1.0)
+        if key not in self.data:
+            return value  # type: ignore[no-any-return]
+        if not (isfinite(value) and value > above and value >= least):
+            limit = f" above {above:g}" if above > -inf else f" of at least {least:g}" if least > -inf else ""
+            self.fault(key, f"{value} is not a number{limit}")
+            return 1.0
+        return float(value)
+
+    def moment(self, key: str, default: D | _Required = REQUIRED) -> int | D:
+        """An offset date-time, as nanoseconds since 1970-01-01T00:00:00Z; RFC 3339 in quotes is taken too."""
+        self.asked.add(key)
+        if key not in self.data:
+            return self._missing(key, default, 0)  # type: ignore[no-any-return]
+        value = self.data[key]
+        if isinstance(value, str):
+            try:
+                value = dt.datetime.fromisoformat(value)
+            except ValueError:
+                pass
+        if not isinstance(value, dt.datetime) or value.tzinfo is None:
+            self.fault(key, f"{value!s:.60} is not a moment with its offset, for example 2024-01-18T12:00:00Z")
+            return 0
+        return (value - EPOCH) // _MICROSECOND * 1_000
+
+    def texts(self, key: str, default: D | _Required = REQUIRED) -> tuple[str, ...] | D:
+        return self._list(key, default, str, "texts")
+
+    def wholes(self, key: str, default: D | _Required = REQUIRED, *, low: int, high: int) -> tuple[int, ...] | D:
+        values = self._list(key, default, int, f"whole numbers from {low} to {high}")
+        if key in self.data and isinstance(values, tuple):
+            for position, value in enumerate(values):
+                if not low <= value <= high:
+                    self.faults.add((*self.path, key, position), f"{value} is not from {low} to {high}")
+        return values
+
+    def numbers(self, key: str, default: D | _Required = REQUIRED) -> tuple[float, ...] | D:
+        return self._list(key, default, (int, float), "numbers")
+
+    def raw(self, key: str, default: Any = None) -> Any:
+        self.asked.add(key)
+        return self.data.get(key, default)
+
+    def table(self, key: str) -> "Table":
+        """An empty one where the key is not there."""
+        return Table(self._take(key, {}, dict, "a table", {}), (*self.path, key), self.faults)
+
+    def tables(self, key: str) -> "tuple[Table, ...]":
+        """None at all where the key is not there; items that are no tables are left out, with a fault."""
+        items = self._take(key, [], list, "an array of tables", [])
+        found = []
+        for position, item in enumerate(items):
+            path = (*self.path, key, position)
+            if isinstance(item, dict):
+                found.append(Table(item, path, self.faults))
+            else:
+                self.faults.add(path, f"{item!r:.40} is not a table")
+        return tuple(found)
+
+    def close(self) -> None:
+        for key in self.data:
+            if key not in self.asked:
+                near = difflib.get_close_matches(key, self.asked, 1)
+                known = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(self.asked))}"
+                self.fault(key, f"unknown key; {known}")
+
+    def _take(self, key: str, default: Any, kind: Any, expected: str, instead: Any) -> Any:
+        self.asked.add(key)
+        if key not in self.data:
+            return self._missing(key, default, instead)
+        value = self.data[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self.fault(key, f"{value!r:.60} is not {expected}")
+            return instead
+        return value
+
+    def _missing(self, key: str, default: Any, instead: Any) -> Any:
+        if default is REQUIRED:
+            self.faults.add((*self.path, key), "is missing")
+            return instead
+        return default
+
+    def _list(self, key: str, default: Any, kind: Any, expected: str) -> Any:
+        values = self._take(key, default, list, f"an array of {expected}", [])
+        if key not in self.data:
+            return values if default is not REQUIRED else ()
+        kept = []
+        for position, value in enumerate(values):
+            if isinstance(value, kind) and not isinstance(value, bool):
+                kept.append(value)
+            else:
+                self.faults.add((*self.path, key, position), f"{value!r:.40} is not one of an array of {expected}")
+        return tuple(kept)
+
+
+def spell(path: Path) -> str:
+    """vehicles[0].scid"""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "the file"
