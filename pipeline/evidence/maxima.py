@@ -1,0 +1,25 @@
+"""A map whose values only grow: key to the largest number seen. Its join is the maximum, key by key."""
+
+from collections.abc import Callable, Hashable
+
+from pipeline.evidence.segments import Touch
+
+
+class MaximumMap:
+    __slots__ = ("_touch", "place", "values")
+
+    def __init__(self, place: Callable[[Hashable], int] = lambda key: 0, touch: Touch = lambda at: None) -> None:
+        """`place` says at which instant an entry is stored."""
+        self.values: dict[Hashable, int] = {}
+        self.place = place
+        self._touch = touch
+
+    def add(self, key: Hashable, value: int) -> None:
+        known = self.values.get(key)
+        if known is None or value > known:
+            self.values[key] = value
+            self._touch(self.place(key))
+
+    def merge(self, other: "MaximumMap") -> None:
+        for key, value in other.values.items():
+            self.add(key, value)

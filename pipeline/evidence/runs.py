@@ -1,0 +1,143 @@
+"""Runs of counts: which frames of a channel came, in a few numbers a run.
+
+A run is a stretch of frames with consecutive counts. Only its ends are kept, as received (count modulo M, time):
+an unwrapped number made on arrival would depend on the order of arrival. What lies between two runs is reckoned
+from both their counts and the time between them, when it is asked for.
+"""
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterable, Iterator
+from typing import NamedTuple
+
+from pipeline.evidence.segments import Touch
+
+
+class Run(NamedTuple):
+    first: int
+    """Relay receive time of its first frame."""
+    count: int
+    """Count of its first frame, modulo the channel's modulus."""
+    last: int
+    """Relay receive time of its last frame."""
+    frames: int
+
+    def last_count(self, modulus: int) -> int:
+        return (self.count + self.frames - 1) % modulus
+
+
+class Gap(NamedTuple):
+    """What is missing between two runs of one channel."""
+
+    after: int
+    """Relay receive time of the last frame before it."""
+    before: int
+    """Relay receive time of the first frame after it."""
+    missing: int
+    missing_at_least: int
+    ambiguous: bool
+    unlike_time: bool
+    """The counts do not agree with the time that passed: a restart or another discontinuity, not a loss."""
+
+
+class RunMap:
+    """(link, session, scid, vcid, live, modulus) → runs in ascending time."""
+
+    __slots__ = ("_touch", "gap", "runs")
+
+    def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
+        self.gap = gap
+        """Consecutive counts further apart in time than this begin a new run: a whole cycle may lie between."""
+        self.runs: dict[Hashable, list[Run]] = {}
+        self._touch = touch
+
+    def add_frames(self, key: Hashable, modulus: int, times: Iterable[int], counts: Iterable[int]) -> None:
+        """Join frames given in ascending time."""
+        run: Run | None = None
+        for at, count in zip(times, counts, strict=True):
+            if run is not None and count == (run.count + run.frames) % modulus and at - run.last <= self.gap:
+                run = Run(run.first, run.count, at, run.frames + 1)
+                continue
+            if run is not None:
+                self.add(key, modulus, run)
+            run = Run(at, count, at, 1)
+        if run is not None:
+            self.add(key, modulus, run)
+
+    def add(self, key: Hashable, modulus: int, run: Run) -> None:
+        row = self.runs.setdefault(key, [])
+        at = len(row) if not row or run.first >= row[-1].first else bisect_right(row, run.first, key=_first_of)
+        # Join with what stands on the left and on the right for as long as the counts go on.
+        low = at
+        while low and (joined := self._join(row[low - 1], run, modulus)) is not None:
+            run, low = joined, low - 1
+        high = at
+        while high < len(row) and (joined := self._join(run, row[high], modulus)) is not None:
+            run, high = joined, high + 1
+        if high - low == 1 and row[low] == run:
+            return
+        for old in row[low:high]:
+            self._touch(old.first)
+        row[low:high] = [run]
+        self._touch(run.first)
+
+    def _join(self, a: Run, b: Run, modulus: int) -> Run | None:
+        """The one run that two make, `a` not beginning after `b`; None where they are two."""
+        if b.first - a.last > self.gap:
+            return None
+        ahead = (b.count - a.count) % modulus
+        if b.first > a.last:
+            if ahead != a.frames % modulus:
+                return None
+            return Run(a.first, a.count, b.last, a.frames + b.frames)
+        # They overlap in time: the same frames again, in part or whole. A run longer than the modulus says the
+        # same count more than once; the time tells which is meant.
+        span = max(1, a.last - a.first)
+        expected = (b.first - a.first) * (a.frames - 1) / span
+        ahead += modulus * round((expected - ahead) / modulus)
+        if not 0 <= ahead < a.frames:
+            return None
+        return Run(a.first, a.count, max(a.last, b.last), max(a.frames, ahead + b.frames))
+
+    def merge(self, other: "RunMap") -> None:
+        for key, row in other.runs.items():
+            for run in row:
+                self.add(key, key[-1], run)  # type: ignore[index]
+
+    def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Hashable, Run]]:
+        for key, row in self.runs.items():
+            for run in row[bisect_right(row, starts_at - 1, key=_first_of) :]:
+                if run.first >= ends_at:
+                    break
+                yield key, run
+
+
+def _first_of(run: Run) -> int:
+    return run.first
+
+
+def period_of(runs: Iterable[Run]) -> float | None:
+    """The mean interval between frames of consecutive counts, in nanoseconds; None where no run has two."""
+    span = intervals = 0
+    for run in runs:
+        span += run.last - run.first
+        intervals += run.frames - 1
+    return span / intervals if intervals and span else None
+
+
+def gaps_of(runs: list[Run], modulus: int, period: float | None) -> Iterator[Gap]:
+    """What is missing between neighbouring runs (FORMATS.md, Counts). `period` in nanoseconds, None: unknown."""
+    for a, b in zip(runs, runs[1:], strict=False):
+        elapsed = b.first - a.last
+        ahead = (b.count - a.last_count(modulus)) % modulus
+        if period is None:
+            yield Gap(a.last, b.first, max(0, ahead - 1), max(0, ahead - 1), True, False)
+            continue
+        cycles = 0
+        if elapsed >= modulus / 2 * period:
+            cycles = max(0, round((elapsed / period - ahead) / modulus))
+        missing = ahead + cycles * modulus - 1
+        if missing < 0:  # the same count again within half a cycle: a repetition, not a loss
+            continue
+        late = ahead > modulus - max(16, modulus // 4) and not cycles
+        unlike = late or abs(ahead + cycles * modulus - elapsed / period) > max(modulus / 4, 3e9 / period)
+        yield Gap(a.last, b.first, missing, max(0, ahead - 1), cycles > 0, unlike)

@@ -1,0 +1,130 @@
+"""The segment map: key to stretches of time. The one join nearly all evidence is made of.
+
+A stretch [first, last] stands for the union of [t, t + gap] over the instants t that were seen: two stretches at
+most `gap` apart are one. So a silence longer than `gap` keeps its two ends to the nanosecond, a shorter one
+vanishes, and neither the order in which instants came nor how often matters.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+POINTS_KEPT: Final = 5
+"""A segment keeps this many of the smallest points: the resume rule needs the fifth frame."""
+
+Point = tuple[Any, ...]
+Points = tuple[Point, ...]
+Payload = tuple[Points, ...]
+"""Some bounded sets of points; each keeps its `POINTS_KEPT` smallest, and that is its join."""
+
+Touch = Callable[[int], None]
+"""Told the instant at which a changed item is stored (its `first`)."""
+
+
+class Segment(NamedTuple):
+    first: int
+    last: int
+    payload: Payload = ()
+
+
+def _total_order(point: Point) -> tuple[tuple[bool, Any], ...]:
+    return tuple((part is not None, 0 if part is None else part) for part in point)
+
+
+def smallest(points: Iterable[Point]) -> Points:
+    """The `POINTS_KEPT` smallest different points in ascending order; an absent value (None) comes first."""
+    different = set(points)
+    try:
+        return tuple(sorted(different)[:POINTS_KEPT])
+    except TypeError:  # two points differ first where one has no value
+        return tuple(sorted(different, key=_total_order)[:POINTS_KEPT])
+
+
+def join_payloads(a: Payload, b: Payload) -> Payload:
+    if a == b:
+        return a
+    return tuple(x if x == y else smallest(x + y) for x, y in zip(a, b, strict=True))
+
+
+class SegmentMap:
+    """Key → segments in ascending order, none within `gap` of its neighbour."""
+
+    __slots__ = ("_touch", "gap", "segments")
+
+    def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
+        self.gap = gap
+        self.segments: dict[Hashable, list[Segment]] = {}
+        self._touch = touch
+
+    def add(self, key: Hashable, first: int, last: int, payload: Payload = ()) -> None:
+        """Join one stretch into the map."""
+        row = self.segments.get(key)
+        if row is None:
+            self.segments[key] = [Segment(first, last, payload)]
+            self._touch(first)
+            return
+        # `low` … `high` are the segments that the new stretch reaches.
+        high = len(row) if last + self.gap >= row[-1].first else bisect_right(row, last + self.gap, key=_first_of)
+        low = high
+        while low and row[low - 1].last + self.gap >= first:
+            low -= 1
+        reached = row[low:high]
+        joined = Segment(first, last, payload)
+        for old in reached:
+            joined = Segment(
+                min(old.first, joined.first), max(old.last, joined.last), join_payloads(old.payload, joined.payload)
+            )
+        if len(reached) == 1 and joined == reached[0]:
+            return
+        row[low:high] = [joined]
+        self._touch(joined.first)
+        for old in reached:
+            if old.first != joined.first:
+                self._touch(old.first)
+
+    def add_sorted(self, key: Hashable, times: "tuple[int, ...]") -> None:
+        """Join many instants, in ascending order, with the smallest of them as the only payload."""
+        start = 0
+        for end in range(1, len(times) + 1):
+            if end == len(times) or times[end] - times[end - 1] > self.gap:
+                stretch = times[start:end]
+                first = tuple((at,) for at in dict.fromkeys(stretch[: 4 * POINTS_KEPT]))[:POINTS_KEPT]
+                self.add(key, stretch[0], stretch[-1], (first,))
+                start = end
+
+    def of(self, key: Hashable) -> list[Segment]:
+        return self.segments.get(key, [])
+
+    def merge(self, other: "SegmentMap") -> None:
+        for key, row in other.segments.items():
+            for segment in row:
+                self.add(key, *segment)
+
+    def items(self) -> Iterator[tuple[Hashable, Segment]]:
+        for key, row in self.segments.items():
+            for segment in row:
+                yield key, segment
+
+    def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Hashable, Segment]]:
+        """The segments that begin in [starts_at, ends_at): what one storage chunk holds."""
+        for key, row in self.segments.items():
+            for segment in row[bisect_right(row, starts_at - 1, key=_first_of) :]:
+                if segment.first >= ends_at:
+                    break
+                yield key, segment
+
+
+def _first_of(segment: Segment) -> int:
+    return segment.first
+
+
+def fuse(segments: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
+    """The union of some stretches of time, joined where they are at most `gap` apart."""
+    fused: list[tuple[int, int]] = []
+    for first, last in sorted(segments):
+        if fused and first - fused[-1][1] <= gap:
+            if last > fused[-1][1]:
+                fused[-1] = (fused[-1][0], last)
+        else:
+            fused.append((first, last))
+    return fused

@@ -1,0 +1,273 @@
+"""What is known of one vehicle: the mergeable summary. Knows no rule; holds no event, no arrival and no flag.
+
+Every field is a segment map, a map of maxima, runs of counts or bins; each joins by its own rule, so the whole
+does: records may come in any order, in any grouping, and more than once.
+
+| field         | key                              | what stands there                                     |
+| heard         | link, live                       | good frames of the vehicle, idle ones too             |
+| telemetry     | (none)                           | frames that carried octets of a packet                |
+| samples       | boot, phase, state, landed       | values of the live channels, on the relay's clock     |
+| recorded      | the same                         | values played back, on the on-board clock             |
+| clock         | boot, whole seconds of on-board  | on-board time against relay time                      |
+|               | minus relay time                 |                                                       |
+| listened      | link, session, production status | intervals in which the receiver listened              |
+| earth         | link, session                    | when records came in                                  |
+| undelivered   | link, session                    | `no_delivery` records, earth time                     |
+| ended         | link, session                    | `end_of_data`: its relay time                         |
+| stopped       | link, session                    | the recording ended without it (1 whole, 0 cut off)   |
+| reached       | link, session                    | highest relay receive time                            |
+| owed          | link, session, start, end        | receptions of a listening record not yet delivered    |
+| bins          | link, 0.1 s                      | receptions, bad among them                            |
+| runs          | link, session, scid, vcid, …     | runs of counts                                        |
+| dispositions  | link, word                       | running totals of `decode`                            |
+| out_of_scope  | link, scid, vcid                 | good frames of another source                         |
+| set_aside     | (none)                           | instants whose values are in conflict                 |
+"""
+
+import base64
+import zlib
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from pipeline.evidence.bins import BIN, CHUNK, BinMap
+from pipeline.evidence.maxima import MaximumMap
+from pipeline.evidence.runs import Run, RunMap
+from pipeline.evidence.segments import SegmentMap, smallest
+from pipeline.mission.model import Mission, Vehicle
+from pipeline.records import SECOND
+from pipeline.telemetry import ChannelFrames, Samples, Telemetry
+
+RUNS_CHUNK: Final = CHUNK // 5
+"""Runs are stored by two minutes: at 50 Hz and 20 % loss there are a thousand of them in that time."""
+PACK_ABOVE: Final = 4096
+"""Octets of JSON above which a stored chunk is compressed."""
+
+SEGMENT_FIELDS: Final = (
+    "heard", "telemetry", "samples", "recorded", "clock", "listened", "earth", "undelivered", "out_of_scope",
+    "set_aside",
+)  # fmt: skip
+TOTAL_FIELDS: Final = ("ended", "stopped", "reached", "owed", "dispositions")
+
+
+def suspect_gap(vehicle: Vehicle, mission: Mission) -> int:
+    """Nanoseconds without a frame that make a silence. A constant of the mission: a join cannot depend on more."""
+    timers = mission.timers
+    return round(max(timers.suspect_periods * (vehicle.frame_period_s or 0.0), timers.suspect_seconds) * SECOND)
+
+
+class Evidence:
+    def __init__(self, vehicle: Vehicle, mission: Mission) -> None:
+        self.changed: set[str] = set()
+        """Names of the storage chunks that changed; whoever stores them clears it."""
+        gap = suspect_gap(vehicle, mission)
+        run_gap = min(gap, round(128 * vehicle.frame_period_s * SECOND)) if vehicle.frame_period_s else SECOND // 2
+        silent = round(mission.timers.relay_silent_seconds * SECOND)
+        self.heard = SegmentMap(gap, self._touch)
+        self.telemetry = SegmentMap(gap, self._touch)
+        self.samples = SegmentMap(gap, self._touch)
+        self.recorded = SegmentMap(gap, self._touch)
+        self.clock = SegmentMap(gap, self._touch)
+        self.listened = SegmentMap(0, self._touch)
+        self.earth = SegmentMap(silent, self._touch)
+        self.undelivered = SegmentMap(silent, self._touch)
+        self.out_of_scope = SegmentMap(gap, self._touch)
+        self.set_aside = SegmentMap(0, self._touch)
+        self.ended = MaximumMap(_session_of, self._touch)
+        self.stopped = MaximumMap(_session_of, self._touch)
+        self.reached = MaximumMap(_session_of, self._touch)
+        self.owed = MaximumMap(lambda key: key[2], self._touch)  # type: ignore[index]
+        self.dispositions = MaximumMap(touch=self._touch)
+        self.bins = BinMap(self._touch_bins)
+        self.runs = RunMap(run_gap, self._touch_runs)
+
+    def _touch(self, at: int) -> None:
+        self.changed.add(f"evidence/{at // CHUNK}")
+
+    def _touch_runs(self, at: int) -> None:
+        self.changed.add(f"runs/{at // RUNS_CHUNK}")
+
+    def _touch_bins(self, at: int) -> None:
+        self.changed.add(f"bins/{at // CHUNK}")
+
+    def absorb(self, telemetry: Telemetry) -> None:
+        """Join what one record says."""
+        link, session = telemetry.link, telemetry.session
+        relay, earth = telemetry.relay_receive_time, telemetry.earth_receive_time
+        if telemetry.kind == "no_delivery":
+            self.undelivered.add((link, session), earth, earth)
+            return
+        if telemetry.kind == "recording_ended":
+            self.stopped.add((link, session), int(telemetry.recording_whole))
+            return
+        self.earth.add(
+            (link, session), earth, earth, (() if relay is None else ((earth, relay),), () if relay is None else ((-relay,),))
+        )
+        if relay is not None:
+            self.reached.add((link, session), relay)
+        if telemetry.kind == "end_of_data" and relay is not None:
+            self.ended.add((link, session), relay)
+        for channel in telemetry.channels:
+            self._absorb_channel(link, session, channel)
+        for samples in telemetry.samples:
+            self._absorb_samples(samples)
+        for at in telemetry.set_aside:
+            self.set_aside.add((), at, at)
+        for source in telemetry.out_of_scope:
+            self.out_of_scope.add_sorted((link, source.scid, source.vcid), source.times)
+        for word, total in telemetry.dispositions.items():
+            self.dispositions.add((link, word), total)
+        if telemetry.late:
+            self.dispositions.add((link, "late"), telemetry.late)
+        for number, heard, bad in telemetry.bins:
+            self.bins.add(link, number, heard, bad)
+        if telemetry.listened is not None:
+            report = telemetry.listened
+            self.listened.add((link, session, report.production_status), report.starts_at, report.ends_at)
+            if report.frames_heard:
+                self.owed.add((link, session, report.starts_at, report.ends_at), report.frames_heard)
+        if telemetry.bins or telemetry.listened is not None:
+            self._settle(link)
+
+    def _absorb_channel(self, link: str, session: int, channel: ChannelFrames) -> None:
+        if not channel.times:
+            return
+        self.heard.add_sorted((link, channel.live), channel.times)
+        carrying = tuple(at for at, telemetry in zip(channel.times, channel.telemetry, strict=True) if telemetry)
+        if carrying:
+            self.telemetry.add_sorted((), carrying)
+        key = (link, session, channel.scid, channel.vcid, channel.live, channel.modulus)
+        self.runs.add_frames(key, channel.modulus, channel.times, channel.counts)
+
+    def _absorb_samples(self, samples: Samples) -> None:
+        rows = list(
+            zip(
+                samples.times, samples.spacecraft_times, samples.altitudes, samples.climb_rates,
+                samples.boot_counts, samples.phases, samples.states, samples.landed,
+                strict=True,
+            )
+        )  # fmt: skip
+        place = self.samples
+        if not samples.live:
+            place = self.recorded  # on the on-board clock: a value without it cannot be placed
+            rows = [(onboard, at, *rest) for at, onboard, *rest in rows if onboard is not None]  # type: ignore[misc]
+        rows.sort(key=lambda row: row[0])
+        start = 0
+        for end in range(1, len(rows) + 1):
+            if end == len(rows) or rows[end][4:] != rows[start][4:] or rows[end][0] - rows[end - 1][0] > place.gap:
+                self._absorb_stretch(place, [row[:4] for row in rows[start:end]], rows[start][4:])
+                start = end
+        if samples.live:
+            self._absorb_clock(rows)
+
+    @staticmethod
+    def _absorb_stretch(place: SegmentMap, rows: list[Any], key: Hashable) -> None:
+        """Rows of one key in ascending order. Kept: the earliest, the latest and the highest of them; of played
+        back ones also those that were received first."""
+        earliest = smallest(rows[:8])
+        latest = smallest((-row[0], *row[1:]) for row in rows[-8:])
+        highest = smallest((-row[2], row[0]) for row in rows if row[2] is not None)
+        received = smallest((row[1], row[0]) for row in rows if row[1] is not None)
+        place.add(key, rows[0][0], rows[-1][0], (earliest, latest, highest, received))
+
+    def _absorb_clock(self, rows: list[Any]) -> None:
+        start = 0
+        keys = [None if row[1] is None else (row[4], (row[1] - row[0]) // SECOND) for row in rows]
+        for end in range(1, len(rows) + 1):
+            if end == len(rows) or keys[end] != keys[start] or rows[end][0] - rows[end - 1][0] > self.clock.gap:
+                stretch = rows[start:end]
+                if keys[start] is not None:
+                    earliest = smallest((row[0], row[1]) for row in stretch[:8])
+                    latest = smallest((-row[0], row[1]) for row in stretch[-8:])
+                    furthest = smallest((-row[1], row[0]) for row in stretch)
+                    self.clock.add(keys[start], stretch[0][0], stretch[-1][0], (earliest, latest, furthest))
+                start = end
+
+    def _settle(self, link: str) -> None:
+        """Drop what is no longer owed. Receptions only grow, so what is settled stays so, and dropping it early
+        or late makes the same evidence."""
+        for key in [key for key in self.owed.values if key[0] == link]:  # type: ignore[index]
+            _, _, starts_at, ends_at = key  # type: ignore[misc]
+            if self.bins.count(link, starts_at, ends_at)[0] >= self.owed.values[key]:
+                del self.owed.values[key]
+                self._touch(starts_at)
+
+    def merge(self, other: "Evidence") -> None:
+        """self ⊔ other, into self."""
+        for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, "runs", "bins"):
+            getattr(self, name).merge(getattr(other, name))
+        for link in {key[0] for key in self.owed.values}:  # type: ignore[index]
+            self._settle(link)
+
+    def content(self) -> dict[str, Any]:
+        """All of it in one order that does not depend on how it came to be: equal evidence, equal content."""
+        whole: dict[str, Any] = {
+            name: sorted((repr(key), *segment) for key, segment in getattr(self, name).items())
+            for name in SEGMENT_FIELDS
+        }
+        for name in TOTAL_FIELDS:
+            whole[name] = sorted((repr(key), value) for key, value in getattr(self, name).values.items())
+        whole["runs"] = sorted((repr(key), tuple(row)) for key, row in self.runs.runs.items())
+        whole["bins"] = sorted((key, rows.tobytes()) for key, rows in self.bins.chunks.items())
+        return whole
+
+    def dump(self, name: str) -> Any:
+        """What is stored under a chunk's name, as JSON."""
+        field, _, number_text = name.rpartition("/")
+        number = int(number_text)
+        if field == "bins":
+            return self.bins.dump(number)
+        if field == "runs":
+            low = number * RUNS_CHUNK
+            return pack([[key, *run] for key, run in self.runs.between(low, low + RUNS_CHUNK)])
+        low, high = number * CHUNK, (number + 1) * CHUNK
+        chunk: dict[str, list[Any]] = {}
+        for field_name in SEGMENT_FIELDS:
+            if items := [[key, *segment] for key, segment in getattr(self, field_name).between(low, high)]:
+                chunk[field_name] = items
+        for field_name in TOTAL_FIELDS:
+            totals: MaximumMap = getattr(self, field_name)
+            if entries := [[key, value] for key, value in totals.values.items() if low <= totals.place(key) < high]:
+                chunk[field_name] = entries
+        return pack(chunk)
+
+    def load(self, name: str, value: Any) -> None:
+        """The inverse of `dump`."""
+        field, _, number = name.rpartition("/")
+        if field == "bins":
+            self.bins.load(int(number), value)
+        elif field == "runs":
+            for key, *run in unpack(value):
+                key_tuple = _tuple(key)
+                self.runs.add(key_tuple, key_tuple[-1], Run(*run))
+        else:
+            for field_name, items in unpack(value).items():
+                place = getattr(self, field_name)
+                for key, *rest in items:
+                    place.add(_tuple(key), *_tuple(rest))
+
+
+def _session_of(key: Hashable) -> int:
+    return key[1]  # type: ignore[index, no-any-return]
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(part) for part in value) if isinstance(value, list) else value
+
+
+def pack(value: Any) -> Any:
+    """JSON as it is, or compressed where it is long: {"z": base64 of zlib}."""
+    octets = orjson.dumps(value, default=tuple)
+    if len(octets) <= PACK_ABOVE:
+        return orjson.loads(octets)
+    return {"z": base64.b64encode(zlib.compress(octets, 6)).decode()}
+
+
+def unpack(value: Any) -> Any:
+    if isinstance(value, Mapping) and value.keys() == {"z"}:
+        return orjson.loads(zlib.decompress(base64.b64decode(value["z"])))
+    return value
+
+
+__all__ = ["BIN", "CHUNK", "Evidence", "pack", "suspect_gap", "unpack"]
