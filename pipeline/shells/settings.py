@@ -1,0 +1,162 @@
+"""Every setting of relaywatch in one frozen object, from flags and RELAYWATCH_* variables, checked once. Knows
+the environment; knows no file and no socket."""
+
+import dataclasses
+import difflib
+import logging
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.errors import RelayWatchError
+
+PREFIX: Final = "RELAYWATCH_"
+_NAMESPACE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+class SettingsError(RelayWatchError):
+    """Settings that cannot be used. Carries every fault found, a line each."""
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where downloads are kept: RELAYWATCH_CACHE, else the user's cache folder."""
+    return _folder(environment, "RELAYWATCH_CACHE", "XDG_CACHE_HOME", ".cache")
+
+
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where `relaywatch kafka` notes which broker runs: RELAYWATCH_STATE, else the user's state folder."""
+    return _folder(environment, "RELAYWATCH_STATE", "XDG_STATE_HOME", ".local/state")
+
+
+def _folder(environment: Mapping[str, str], own: str, shared: str, fallback: str) -> Path:
+    if environment.get(own):
+        return Path(environment[own]).expanduser()
+    base = environment.get(shared)
+    return (Path(base) if base else Path.home() / fallback) / "relaywatch"
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it is empty")
+    return value.strip()
+
+
+def _servers(value: str) -> str:
+    """`host:port[,host:port...]`."""
+    for server in value.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError("give host:port, for example 127.0.0.1:9092 (several joined by commas)")
+    return ",".join(server.strip() for server in value.split(","))
+
+
+def _namespace(value: str) -> str:
+    if not _NAMESPACE.fullmatch(value):
+        raise ValueError("give at most 63 of a-z, 0-9, - and _, the first a letter or digit, for example relay")
+    return value
+
+
+def _port(value: str) -> int:
+    if not value.isdecimal() or int(value) > 65535:
+        raise ValueError("give a port from 1 to 65535, or 0 for any free one")
+    return int(value)
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or not 0 < int(value) <= 10_000:
+        raise ValueError("give a whole number from 1 to 10000")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 3600:
+        raise ValueError("give seconds as a number above 0 and at most 3600, for example 10")
+    return seconds
+
+
+def _log_level(value: str) -> str:
+    if value.lower() not in _LOG_LEVELS:
+        raise ValueError(f"give one of {', '.join(_LOG_LEVELS)}")
+    return value.lower()
+
+
+def _setting(default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
+    return field(default=default, metadata={"parse": parse, "help": help_text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One field a setting: flag `--metrics-port` and variable `RELAYWATCH_METRICS_PORT` both set `metrics_port`."""
+
+    kafka: str = _setting("127.0.0.1:9092", _servers, "Kafka's bootstrap servers, host:port joined by commas")
+    namespace: str = _setting("relay", _namespace, "prefix of topics, consumer group and worker name")
+    mission: str = _setting("ingenuity", _text, "a shipped mission's name, or the path of a mission file")
+    instance: str = _setting("", str, "name of this worker in its group; empty: host name and metrics port")
+    metrics_host: str = _setting("127.0.0.1", _text, "address on which /metrics, /live and /ready are served")
+    metrics_port: int = _setting(9464, _port, "port of /metrics, /live and /ready; 0 takes any free one")
+    kafka_timeout: float = _setting(8.0, _seconds, "seconds to wait for Kafka before giving up")
+    batch_records: int = _setting(200, _count, "records a worker takes at once at most")
+    batch_seconds: float = _setting(0.02, _seconds, "seconds a worker waits for more records at most")
+    log_level: str = _setting("info", _log_level, "least severity that is logged")
+
+    def environment(self) -> dict[str, str]:
+        """These settings as the variables that give them again: how a process passes them to its child."""
+        return {f"{PREFIX}{one.name.upper()}": str(getattr(self, one.name)) for one in dataclasses.fields(self)}
+
+    @property
+    def instance_name(self) -> str:
+        return self.instance or f"{socket.gethostname()}-{self.metrics_port}"
+
+    @property
+    def log_level_number(self) -> int:
+        return logging.getLevelNamesMapping()[self.log_level.upper()]
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Settings from flags (None: not given) over RELAYWATCH_* over defaults.
+
+    Flags that are no setting are passed over, so a whole argparse namespace may be given. Raises SettingsError
+    with every fault, each naming where the value came from.
+    """
+    flags = flags or {}
+    values: dict[str, Any] = {}
+    faults = []
+    for one in dataclasses.fields(Settings):
+        variable = f"{PREFIX}{one.name.upper()}"
+        where, given = f"--{one.name.replace('_', '-')}", flags.get(one.name)
+        if given is None:
+            where, given = variable, environment.get(variable)
+        if given is None:
+            continue
+        try:
+            values[one.name] = one.metadata["parse"](str(given))
+        except ValueError as fault:
+            faults.append(f"{where} is {str(given)!r}: {fault}")
+    faults += _misspelt(environment)
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return Settings(**values)
+
+
+def _misspelt(environment: Mapping[str, str]) -> list[str]:
+    known = [f"{PREFIX}{one.name.upper()}" for one in dataclasses.fields(Settings)] + [
+        "RELAYWATCH_CACHE",
+        "RELAYWATCH_STATE",
+    ]
+    faults = []
+    for name in sorted(set(environment) - set(known)):
+        near = difflib.get_close_matches(name, known, 1, 0.85) if name.startswith(PREFIX) else []
+        if near:
+            faults.append(f"{name} is not a setting: did you mean {near[0]}?")
+    return faults
