@@ -1,0 +1,224 @@
+"""Packets across frames: the packet zones of one virtual channel, in any order of arrival → whole packets. Knows
+counts and first header pointers; does not know a frame's check, its duplicates, or what a packet means.
+
+A packet that spills over a frame is a *chain*: it is known by the frame it starts in, waits at the count of the
+last frame it has, and goes on in the frame whose count follows. The front of a frame that came before its chain
+*waits* at its own count. So frames may come swapped; every packet is complete once and sent once. A chain whose next
+frame never comes is dropped after 200 frames of the channel, and with it that one packet and no other.
+
+Where a good frame cannot be right about its packets (a pointer beyond the zone, or one that disagrees with the length
+of the packet that goes on) the packet that goes on is dropped, and what the frame itself starts is believed.
+
+A frame of only idle data on the same channel does not end a packet: the packet goes on in the frame after it. The
+count of an only-idle frame belongs to the channel's sequence, so the chain steps over it and nothing is lost; a
+sender that restarts its packets afterwards says so by its first header pointer, which then disagrees.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipeline.frames.frame import NO_PACKET_START, ONLY_IDLE_DATA
+from pipeline.packets.space_packet import IDLE_APID, SpacePacket
+
+KEPT_FRAMES: Final = 200
+"""Of a channel: how long a part of a packet waits for the frame that is missing."""
+
+_PRUNE_EVERY: Final = 16
+
+
+class Chain:
+    """A packet that began and has not ended yet."""
+
+    __slots__ = ("at", "frames", "live", "octets", "order")
+
+    def __init__(self, octets: bytes, frames: list[tuple[int, int]], at: int, live: bool, order: int) -> None:
+        self.octets = octets
+        self.frames = frames
+        """(count, relay receive time) of each of its frames."""
+        self.at = at
+        """The highest of these times."""
+        self.live = live
+        self.order = order
+        """Number of its last frame among all of the channel, by arrival."""
+
+    @property
+    def is_telemetry(self) -> bool:
+        """Whether it is known not to be an idle packet."""
+        octets = self.octets
+        return len(octets) >= 2 and (octets[0] << 8 | octets[1]) & 0x7FF != IDLE_APID
+
+    @property
+    def packet_octets(self) -> int | None:
+        octets = self.octets
+        return (octets[4] << 8 | octets[5]) + 7 if len(octets) >= 6 else None
+
+
+class Front:
+    """The octets at the front of a frame that belong to a packet begun earlier, before that packet is here."""
+
+    __slots__ = ("at", "live", "octets", "order", "through", "told")
+
+    def __init__(self, octets: bytes, at: int, live: bool, through: bool, told: bool, order: int) -> None:
+        self.octets = octets
+        self.at = at
+        self.live = live
+        self.through = through
+        """No packet starts in this frame: the packet may go on in the next one."""
+        self.told = told
+        """The frame is already known to carry telemetry."""
+        self.order = order
+
+
+class Extraction:
+    """The packets of one virtual channel. `wanted`: the APIDs whose octets are kept; None keeps all."""
+
+    __slots__ = ("chains", "completed", "fronts", "latest", "modulus", "near", "order", "spilled", "told_late", "wanted")
+
+    def __init__(self, modulus: int, near: int | None = None, wanted: frozenset[int] | None = None) -> None:
+        self.modulus = modulus
+        self.near = near
+        """Two frames with consecutive counts are neighbours if they came at most this many nanoseconds apart: a
+        small count may have gone round in a longer time. None: always."""
+        self.wanted = wanted
+        self.chains: dict[int, Chain] = {}
+        """By the count of the last frame each has."""
+        self.fronts: dict[int, Front] = {}
+        """By the count of the frame."""
+        self.order = 0
+        self.latest: int | None = None
+        """Count of the frame that was added last."""
+        # What came of the frames added since the lists were last emptied:
+        self.completed: list[SpacePacket] = []
+        self.told_late: list[tuple[int, int, bool]] = []
+        """(count, time, live) of frames that only now are known to carry telemetry."""
+        self.spilled: list[tuple[int, int, int]] = []
+        """(count, time, time of the last frame): frames that a packet completed in a later frame has octets of."""
+
+    def add(self, count: int, at: int, live: bool, pointer: int, zone: bytes) -> bool:
+        """Take one new frame; whether it is known to carry octets of a packet that is not idle."""
+        self.order += 1
+        if self.order % _PRUNE_EVERY == 0:
+            self._prune()
+        before = (count - 1) % self.modulus
+        chain = self.chains.get(before)
+        if chain is not None and self._follows(chain.at, at):
+            del self.chains[before]
+        else:
+            chain = None
+        orphaned = chain is None and self.latest == before
+        self.latest = count
+        if pointer == ONLY_IDLE_DATA:
+            if chain is not None:
+                self._stand(chain, count)
+            elif not orphaned:
+                self.fronts[count] = Front(b"", at, live, True, True, self.order)
+            return False
+        through = pointer == NO_PACKET_START
+        start = len(zone) if through else pointer
+        telemetry = False
+        if start > len(zone):
+            return False
+        if not through:
+            telemetry, tail = self._walk(zone, start, at, live)
+        if chain is not None:
+            telemetry |= self._extend(chain, zone[:start], count, at, through)
+        elif start and not orphaned:
+            self.fronts[count] = Front(zone[:start], at, live, through, telemetry, self.order)
+        if not through and tail < len(zone):
+            self._stand(Chain(zone[tail:], [(count, at)], at, live, self.order), count)
+        return telemetry
+
+    def _walk(self, zone: bytes, at_octet: int, at: int, live: bool) -> tuple[bool, int]:
+        """Send the packets that are whole in the frame. Whether one that is not idle starts here, and where the
+        one begins that goes on in the next frame."""
+        end, telemetry, wanted, completed = len(zone), False, self.wanted, self.completed
+        while at_octet + 6 <= end:
+            if zone[at_octet] >> 5:  # the packet version is 000: from here on this frame cannot be read
+                return telemetry, end
+            apid = (zone[at_octet] << 8 | zone[at_octet + 1]) & 0x7FF
+            telemetry = telemetry or apid != IDLE_APID
+            stop = at_octet + (zone[at_octet + 4] << 8 | zone[at_octet + 5]) + 7
+            if stop > end:
+                return telemetry, at_octet
+            if wanted is None or apid in wanted:
+                completed.append(SpacePacket(apid, zone[at_octet:stop], at, live))
+            at_octet = stop
+        if at_octet + 2 <= end:
+            telemetry = telemetry or (zone[at_octet] << 8 | zone[at_octet + 1]) & 0x7FF != IDLE_APID
+        return telemetry, at_octet
+
+    def _extend(self, chain: Chain, octets: bytes, count: int, at: int, through: bool) -> bool:
+        """Go on with a chain by the front of the frame that follows; whether that shows telemetry in it."""
+        if not octets:
+            if not through:
+                return False  # the pointer says that nothing goes on here: drop the packet
+            self._stand(chain, count)
+            return False
+        chain.octets += octets
+        chain.frames.append((count, at))
+        chain.at = max(chain.at, at)
+        chain.order = self.order
+        if chain.octets[0] >> 5:
+            return False
+        packet_octets, length = chain.packet_octets, len(chain.octets)
+        telemetry = chain.is_telemetry
+        if packet_octets == length:
+            self._complete(chain)
+        elif through and (packet_octets is None or length < packet_octets):
+            self._stand(chain, count)
+        return telemetry
+
+    def _stand(self, chain: Chain, count: int) -> None:
+        """The chain now waits at this count; what followed and came earlier is taken at once."""
+        following = (count + 1) % self.modulus
+        front = self.fronts.get(following)
+        if front is None or not self._follows(chain.at, front.at):
+            chain.order = self.order
+            self.chains[count] = chain
+            return
+        del self.fronts[following]
+        telemetry = self._extend(chain, front.octets, following, front.at, front.through)
+        if telemetry and not front.told:
+            self.told_late.append((following, front.at, front.live))
+
+    def _complete(self, chain: Chain) -> None:
+        octets, at = chain.octets, chain.at
+        apid = (octets[0] << 8 | octets[1]) & 0x7FF
+        if self.wanted is None or apid in self.wanted:
+            self.completed.append(SpacePacket(apid, octets, at, chain.live))
+            self.spilled.extend((count, time, at) for count, time in chain.frames if time != at)
+
+    def _follows(self, before: int, at: int) -> bool:
+        return 0 <= at - before and (self.near is None or at - before <= self.near)
+
+    def _prune(self) -> None:
+        oldest = self.order - KEPT_FRAMES
+        for parts in (self.chains, self.fronts):
+            for count in [count for count, part in parts.items() if part.order < oldest]:  # type: ignore[attr-defined]
+                del parts[count]
+
+    def to_json(self) -> dict[str, Any]:
+        """What it holds. The lists of what came of the frames are taken by then and not part of it."""
+        return {
+            "order": self.order,
+            "latest": self.latest,
+            "chains": [
+                [count, _text(one.octets), one.frames, one.at, one.live, one.order] for count, one in self.chains.items()
+            ],
+            "fronts": [
+                [count, _text(one.octets), one.at, one.live, one.through, one.told, one.order]
+                for count, one in self.fronts.items()
+            ],
+        }
+
+    def restore(self, body: Mapping[str, Any]) -> None:
+        self.order, self.latest = body["order"], body["latest"]
+        for count, octets, frames, at, live, order in body["chains"]:
+            self.chains[count] = Chain(base64.b64decode(octets), [(c, t) for c, t in frames], at, live, order)
+        for count, octets, at, live, through, told, order in body["fronts"]:
+            self.fronts[count] = Front(base64.b64decode(octets), at, live, through, told, order)
+
+
+def _text(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
