@@ -22,7 +22,7 @@ import orjson
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.kafka_jars import Progress, fetch_jars, progress_line
-from pipeline.shells.settings import cache_folder, state_folder
+from pipeline.shells.settings import state_folder
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
@@ -163,17 +163,10 @@ def _start(java: str, jars: list[Path], folder: Path) -> Broker:
 
 
 def _java_options(folder: Path) -> list[str]:
-    archive = cache_folder() / "kafka" / "classes.jsa"
     return [
         "-Xmx512m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
-        # Classes as loaded by an earlier start, mapped in: a second off every start. Older runtimes pass it over.
-        "-XX:+IgnoreUnrecognizedVMOptions",
-        "-XX:+AutoCreateSharedArchive",
-        f"-XX:SharedArchiveFile={archive}",
-        "-Xlog:disable",
-        "-Xlog:all=error:stderr",
         f"-Drelaywatch.folder={folder}",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
         "-Dorg.slf4j.simpleLogger.showDateTime=true",

@@ -1,0 +1,300 @@
+"""Every topic: its name, key, partitions, how long it is kept, what its records are called and where their schema
+stands; and the records themselves, as CloudEvents 1.0 in binary mode. Knows no Kafka client."""
+
+import base64
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, cast, get_args
+
+import orjson
+
+from pipeline.errors import RecordError
+from pipeline.mission.model import Mission
+from pipeline.outputs import Flight, Output, Revision, rfc3339
+from pipeline.records import (
+    KINDS,
+    MAX_RECORD_OCTETS,
+    DataEnded,
+    FramesReceived,
+    Listened,
+    Origin,
+    OriginKind,
+    Record,
+    Run,
+    encode_record,
+)
+from pipeline.telemetry import Telemetry, encode_telemetry
+
+TopicName = Literal["frames", "telemetry", "alerts", "flights", "rejected", "commands", "heartbeat"]
+FOR_EVER: Final = -1
+_DAY_MS: Final = 86_400_000
+_SMALL: Final = 1 << 20
+
+JSON: Final = "application/json"
+OCTETS: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic of a namespace. `asyncapi.yaml` says the same, and a test compares them."""
+
+    name: TopicName
+    key: str
+    """What the record's key names."""
+    partitions: int
+    """Where `topics create` is not told otherwise."""
+    cleanup_policy: Literal["delete", "compact"]
+    retention_ms: int
+    """By Kafka's timestamp, which is processing time: a replay of an old flight is kept as long as a new one."""
+    schemas: Mapping[str, str]
+    """Kind of record → its file in `schemas/` without .json."""
+    max_message_octets: int = _SMALL
+
+    def full_name(self, namespace: str) -> str:
+        return f"{namespace}.{self.name}"
+
+    def ce_type(self, kind: str) -> str:
+        return f"org.relaywatch.{self.name}.{kind}.v1"
+
+
+_RECORD_KINDS: Final = tuple(KINDS.values())
+
+TOPICS: Final[dict[TopicName, Topic]] = {
+    topic.name: topic
+    for topic in (
+        Topic(
+            name="frames", key="link", partitions=4, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
+            schemas={kind: f"frames.{kind}" for kind in _RECORD_KINDS}, max_message_octets=5 << 20,
+        ),
+        Topic(
+            name="telemetry", key="vehicle", partitions=4, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
+            schemas=dict.fromkeys(_RECORD_KINDS, "telemetry"), max_message_octets=8 << 20,
+        ),
+        # Never compacted: compaction would eat revisions.
+        Topic(
+            name="alerts", key="incident_id", partitions=4, cleanup_policy="delete", retention_ms=FOR_EVER,
+            schemas=dict.fromkeys(("initial", "update", "retraction"), "alerts"),
+        ),
+        Topic(
+            name="flights", key="run/vehicle/flight", partitions=4, cleanup_policy="compact", retention_ms=FOR_EVER,
+            schemas={"facts": "flights"},
+        ),
+        Topic(
+            name="rejected", key="as it came", partitions=1, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
+            schemas={"record": "rejected"}, max_message_octets=8 << 20,
+        ),
+        Topic(
+            name="commands", key="vehicle", partitions=4, cleanup_policy="delete", retention_ms=FOR_EVER,
+            schemas=dict.fromkeys(("acknowledge", "shelve", "close"), "commands"),
+        ),
+        Topic(
+            name="heartbeat", key="who beats", partitions=1, cleanup_policy="delete", retention_ms=_DAY_MS,
+            schemas={"beat": "heartbeat"},
+        ),
+    )
+}  # fmt: skip
+
+
+def link_partition(mission: Mission, link: str, partitions: int) -> int:
+    """Links are few, and few keys hash badly (four fell on two of four partitions): the mission's order spreads them.
+    A link added at the end of a mission file moves no other. One the mission does not know goes by its CRC-32."""
+    return _place([one.name for one in mission.links], link, partitions)
+
+
+def vehicle_partition(mission: Mission, vehicle: str, partitions: int) -> int:
+    """As `link_partition`. Alerts and flights go where their vehicle's telemetry goes, in its order."""
+    return _place([one.name for one in mission.vehicles], vehicle, partitions)
+
+
+def _place(names: list[str], name: str, partitions: int) -> int:
+    return (names.index(name) if name in names else zlib.crc32(name.encode())) % partitions
+
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Message(NamedTuple):
+    """What goes to Kafka but for the partition."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The CloudEvents attributes of a record, out of its headers."""
+
+    topic: TopicName
+    kind: str
+    id: str
+    source: str
+    subject: str
+    time: str
+    """Event time, RFC 3339 with nanoseconds."""
+    run: Run
+    content_type: str
+
+
+def write_headers(envelope: Envelope) -> Headers:
+    """`ce_` and the attribute; the content type has no prefix. `ce_run` is left out when live: CloudEvents has no
+    empty attribute."""
+    topic = TOPICS[envelope.topic]
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_type": topic.ce_type(envelope.kind),
+        "ce_source": envelope.source,
+        "ce_id": envelope.id,
+        "ce_subject": envelope.subject,
+        "ce_time": envelope.time,
+        "ce_dataschema": schema_id(topic.schemas[envelope.kind]),
+        "ce_origin": envelope.run.origin,
+        "ce_run": envelope.run.id,
+        "content-type": envelope.content_type,
+    }
+    return tuple((name, value.encode()) for name, value in headers.items() if value)
+
+
+def schema_id(schema: str) -> str:
+    return f"urn:relaywatch:schema:{schema}:v1"
+
+
+_REQUIRED: Final = ("ce_specversion", "ce_type", "ce_source", "ce_id", "ce_origin", "content-type")
+
+
+def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Envelope:
+    """The inverse of `write_headers`. Raises RecordError "bad_headers", naming the header."""
+    texts = {}
+    for name, value in dict(headers).items():
+        try:
+            texts[name.lower()] = value.decode()
+        except UnicodeDecodeError:
+            raise RecordError("bad_headers", f"header {name} is not UTF-8") from None
+    missing = [name for name in _REQUIRED if not texts.get(name)]
+    if missing:
+        raise RecordError("bad_headers", f"record has no header {', '.join(missing)}")
+    if texts["ce_specversion"] != "1.0":
+        raise RecordError("bad_headers", f"ce_specversion is {texts['ce_specversion']!r:.20}; 1.0 is taken")
+    topic, kind = _read_type(texts["ce_type"])
+    origin, run = texts["ce_origin"], texts.get("ce_run", "")
+    if origin not in get_args(OriginKind):
+        raise RecordError("bad_headers", f"ce_origin is {origin!r:.20}; live, replay or test is taken")
+    if bool(run) == (origin == "live") or "|" in run or len(run) > 128:
+        raise RecordError(
+            "bad_headers", f"ce_run is {run!r:.140} with ce_origin {origin}: a live record has none, any other has one "
+            "of at most 128 characters without |"
+        )  # fmt: skip
+    return Envelope(
+        topic=topic, kind=kind, id=texts["ce_id"], source=texts["ce_source"], subject=texts.get("ce_subject", ""),
+        time=texts.get("ce_time", ""), run=Run(id=run, origin=cast(OriginKind, origin)),
+        content_type=texts["content-type"],
+    )  # fmt: skip
+
+
+def _read_type(ce_type: str) -> tuple[TopicName, str]:
+    for topic in TOPICS.values():
+        for kind in topic.schemas:
+            if ce_type == topic.ce_type(kind):
+                return topic.name, kind
+    raise RecordError("bad_headers", f"ce_type is {ce_type!r:.80}; expected org.relaywatch.<topic>.<kind>.v1")
+
+
+def frames_message(namespace: str, record: Record, run: Run) -> Message:
+    """A receiver's record on its way in."""
+    envelope = Envelope(
+        topic="frames", kind=KINDS[type(record)], id=f"{run.id}/{record.id}" if run.id else record.id,
+        source=f"links/{record.link}", subject=record.link, time=rfc3339(event_time(record)) or "", run=run,
+        content_type=OCTETS if isinstance(record, FramesReceived) else JSON,
+    )  # fmt: skip
+    return _message(namespace, record.link, encode_record(record), envelope)
+
+
+def event_time(record: Record) -> int:
+    """On the relay's clock where the record has a time on it, else on the earth's."""
+    if isinstance(record, FramesReceived):
+        times = record.relay_receive_times
+        return int(times[-1]) if len(times) else record.earth_receive_time
+    if isinstance(record, Listened):
+        return record.ends_at
+    return record.relay_receive_time if isinstance(record, DataEnded) else record.earth_receive_time
+
+
+def telemetry_message(namespace: str, telemetry: Telemetry, run: Run) -> Message:
+    moment = telemetry.earth_receive_time if telemetry.relay_receive_time is None else telemetry.relay_receive_time
+    envelope = Envelope(
+        topic="telemetry", kind=telemetry.kind, id=f"{telemetry.origin}/{telemetry.vehicle}",
+        source="relaywatch/decode", subject=telemetry.vehicle, time=rfc3339(moment) or "", run=run, content_type=JSON,
+    )  # fmt: skip
+    return _message(namespace, telemetry.vehicle, encode_telemetry(telemetry), envelope)
+
+
+def output_message(namespace: str, output: Output) -> Message:
+    """A revision to the alerts, the facts of a flight to the flights."""
+    run, moment = Run(id=output.run, origin=output.origin), rfc3339(output.known_at) or ""
+    if isinstance(output, Revision):
+        topic, kind, key, subject = "alerts", str(output.kind), output.incident_id, output.subject
+    else:
+        topic, kind, key, subject = "flights", "facts", output.key, output.vehicle
+    envelope = Envelope(
+        topic=cast(TopicName, topic), kind=kind, id=output.id, source="relaywatch/watch", subject=subject, time=moment,
+        run=run, content_type=JSON,
+    )  # fmt: skip
+    return _message(namespace, key, output.encode(), envelope)
+
+
+def vehicle_of(output: Output) -> str:
+    return output.vehicle if isinstance(output, Flight) or output.vehicle else output.subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """What could not be taken, whole: so that it can be looked at, and published again."""
+
+    reason: str
+    """A short fixed word, the metric's label."""
+    message: str
+    origin: Origin
+    key: bytes | None
+    headers: Mapping[str, bytes]
+    value: bytes | None
+
+    def encode(self) -> bytes:
+        """Octets as base64, since neither key nor header nor value need be text."""
+        kept = (self.value or b"")[: MAX_RECORD_OCTETS + _SMALL]
+        return orjson.dumps({
+            "reason": self.reason, "message": self.message,
+            "origin": {"topic": self.origin.topic, "partition": self.origin.partition, "offset": self.origin.offset},
+            "key": None if self.key is None else _base64(self.key),
+            "headers": {name: _base64(value or b"") for name, value in self.headers.items()},
+            "octets": _base64(kept), "length": len(self.value or b""),
+        })  # fmt: skip
+
+
+def rejected_message(namespace: str, rejected: Rejected, run: Run, time: int) -> Message:
+    """`time` is Kafka's timestamp of the record: of one that cannot be read no other is known."""
+    envelope = Envelope(
+        topic="rejected", kind="record", id=str(rejected.origin), source="relaywatch/worker", subject=rejected.reason,
+        time=rfc3339(time) or "", run=run, content_type=JSON,
+    )  # fmt: skip
+    message = _message(namespace, "", rejected.encode(), envelope)
+    return message._replace(key=rejected.key or b"")
+
+
+def _message(namespace: str, key: str, value: bytes, envelope: Envelope) -> Message:
+    return Message(TOPICS[envelope.topic].full_name(namespace), key.encode(), value, write_headers(envelope))
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
+def frames_view(record: FramesReceived) -> dict[str, Any]:
+    """The header of a frames record as JSON: what its schema describes, since the record itself is octets."""
+    return {
+        "magic": "RWF1", "frames": len(record.relay_receive_times), "session": record.session,
+        "sequence": record.sequence, "earth_receive_time": record.earth_receive_time,
+        "frame_length": record.frame_length, "relay_receive_times": [int(time) for time in record.relay_receive_times],
+        "lengths": None if record.lengths is None else list(record.lengths), "octets": len(record.octets),
+    }  # fmt: skip
