@@ -159,7 +159,7 @@ def decode_record(link: str, value: bytes) -> Record:
         body = orjson.loads(value)
     except orjson.JSONDecodeError as fault:
         raise RecordError("undecodable", f"record of {len(value)} octets is neither frames nor JSON: {fault}") from None
-    record_class = _CLASSES.get(body.get("kind")) if isinstance(body, dict) else None
+    record_class = _CLASSES.get(str(body.get("kind"))) if isinstance(body, dict) else None
     if record_class is None or record_class is FramesReceived:
         raise RecordError("undecodable", f"record kind is not one of {', '.join(sorted(_CLASSES))}")
     return _from_json(link, record_class, body)

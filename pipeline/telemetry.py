@@ -93,8 +93,12 @@ def decode_telemetry(value: bytes) -> Telemetry:
     listened = body["listened"]
     body["origin"] = Origin(*body["origin"])
     body["listened"] = None if listened is None else Listened(**listened)
-    for name, column in (("channels", ChannelFrames), ("samples", Samples), ("out_of_scope", OutOfScope)):
-        body[name] = tuple(column(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}) for one in body[name])
+    columns: tuple[tuple[str, Any], ...] = (("channels", ChannelFrames), ("samples", Samples), ("out_of_scope", OutOfScope))
+    for name, column in columns:
+        body[name] = tuple(
+            column(**{key: tuple(value) if isinstance(value, list) else value for key, value in one.items()})
+            for one in body[name]
+        )
     body["set_aside"] = tuple(body["set_aside"])
     body["bins"] = tuple(tuple(one) for one in body["bins"])
     return Telemetry(**body)

@@ -1,20 +1,20 @@
 """A map whose values only grow: key to the largest number seen. Its join is the maximum, key by key."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
-from pipeline.evidence.segments import Touch
+from pipeline.evidence.segments import Key, Touch
 
 
 class MaximumMap:
     __slots__ = ("_touch", "place", "values")
 
-    def __init__(self, place: Callable[[Hashable], int] = lambda key: 0, touch: Touch = lambda at: None) -> None:
+    def __init__(self, place: Callable[[Key], int] = lambda key: 0, touch: Touch = lambda at: None) -> None:
         """`place` says at which instant an entry is stored."""
-        self.values: dict[Hashable, int] = {}
+        self.values: dict[Key, int] = {}
         self.place = place
         self._touch = touch
 
-    def add(self, key: Hashable, value: int) -> None:
+    def add(self, key: Key, value: int) -> None:
         known = self.values.get(key)
         if known is None or value > known:
             self.values[key] = value

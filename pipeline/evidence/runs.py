@@ -6,23 +6,23 @@ from both their counts and the time between them, when it is asked for.
 """
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline.evidence.segments import Touch
+from pipeline.evidence.segments import Key, Touch
 
 
 class Run(NamedTuple):
     first: int
     """Relay receive time of its first frame."""
-    count: int
+    first_count: int
     """Count of its first frame, modulo the channel's modulus."""
     last: int
     """Relay receive time of its last frame."""
     frames: int
 
     def last_count(self, modulus: int) -> int:
-        return (self.count + self.frames - 1) % modulus
+        return (self.first_count + self.frames - 1) % modulus
 
 
 class Gap(NamedTuple):
@@ -47,15 +47,15 @@ class RunMap:
     def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
         self.gap = gap
         """Consecutive counts further apart in time than this begin a new run: a whole cycle may lie between."""
-        self.runs: dict[Hashable, list[Run]] = {}
+        self.runs: dict[Key, list[Run]] = {}
         self._touch = touch
 
-    def add_frames(self, key: Hashable, modulus: int, times: Iterable[int], counts: Iterable[int]) -> None:
+    def add_frames(self, key: Key, modulus: int, times: Iterable[int], counts: Iterable[int]) -> None:
         """Join frames given in ascending time."""
         run: Run | None = None
         for at, count in zip(times, counts, strict=True):
-            if run is not None and count == (run.count + run.frames) % modulus and at - run.last <= self.gap:
-                run = Run(run.first, run.count, at, run.frames + 1)
+            if run is not None and count == (run.first_count + run.frames) % modulus and at - run.last <= self.gap:
+                run = Run(run.first, run.first_count, at, run.frames + 1)
                 continue
             if run is not None:
                 self.add(key, modulus, run)
@@ -63,7 +63,7 @@ class RunMap:
         if run is not None:
             self.add(key, modulus, run)
 
-    def add(self, key: Hashable, modulus: int, run: Run) -> None:
+    def add(self, key: Key, modulus: int, run: Run) -> None:
         row = self.runs.setdefault(key, [])
         at = len(row) if not row or run.first >= row[-1].first else bisect_right(row, run.first, key=_first_of)
         # Join with what stands on the left and on the right for as long as the counts go on.
@@ -84,11 +84,11 @@ class RunMap:
         """The one run that two make, `a` not beginning after `b`; None where they are two."""
         if b.first - a.last > self.gap:
             return None
-        ahead = (b.count - a.count) % modulus
+        ahead = (b.first_count - a.first_count) % modulus
         if b.first > a.last:
             if ahead != a.frames % modulus:
                 return None
-            return Run(a.first, a.count, b.last, a.frames + b.frames)
+            return Run(a.first, a.first_count, b.last, a.frames + b.frames)
         # They overlap in time: the same frames again, in part or whole. A run longer than the modulus says the
         # same count more than once; the time tells which is meant.
         span = max(1, a.last - a.first)
@@ -96,14 +96,14 @@ class RunMap:
         ahead += modulus * round((expected - ahead) / modulus)
         if not 0 <= ahead < a.frames:
             return None
-        return Run(a.first, a.count, max(a.last, b.last), max(a.frames, ahead + b.frames))
+        return Run(a.first, a.first_count, max(a.last, b.last), max(a.frames, ahead + b.frames))
 
     def merge(self, other: "RunMap") -> None:
         for key, row in other.runs.items():
             for run in row:
-                self.add(key, key[-1], run)  # type: ignore[index]
+                self.add(key, key[-1], run)
 
-    def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Hashable, Run]]:
+    def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Key, Run]]:
         for key, row in self.runs.items():
             for run in row[bisect_right(row, starts_at - 1, key=_first_of) :]:
                 if run.first >= ends_at:
@@ -128,7 +128,7 @@ def gaps_of(runs: list[Run], modulus: int, period: float | None) -> Iterator[Gap
     """What is missing between neighbouring runs (FORMATS.md, Counts). `period` in nanoseconds, None: unknown."""
     for a, b in zip(runs, runs[1:], strict=False):
         elapsed = b.first - a.last
-        ahead = (b.count - a.last_count(modulus)) % modulus
+        ahead = (b.first_count - a.last_count(modulus)) % modulus
         if period is None:
             yield Gap(a.last, b.first, max(0, ahead - 1), max(0, ahead - 1), True, False)
             continue

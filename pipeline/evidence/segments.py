@@ -6,7 +6,7 @@ vanishes, and neither the order in which instants came nor how often matters.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 POINTS_KEPT: Final = 5
@@ -16,6 +16,9 @@ Point = tuple[Any, ...]
 Points = tuple[Point, ...]
 Payload = tuple[Points, ...]
 """Some bounded sets of points; each keeps its `POINTS_KEPT` smallest, and that is its join."""
+
+Key = Any
+"""A tuple of texts, numbers, booleans and None: what one row of a map is about."""
 
 Touch = Callable[[int], None]
 """Told the instant at which a changed item is stored (its `first`)."""
@@ -53,10 +56,10 @@ class SegmentMap:
 
     def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
         self.gap = gap
-        self.segments: dict[Hashable, list[Segment]] = {}
+        self.segments: dict[Key, list[Segment]] = {}
         self._touch = touch
 
-    def add(self, key: Hashable, first: int, last: int, payload: Payload = ()) -> None:
+    def add(self, key: Key, first: int, last: int, payload: Payload = ()) -> None:
         """Join one stretch into the map."""
         row = self.segments.get(key)
         if row is None:
@@ -82,7 +85,7 @@ class SegmentMap:
             if old.first != joined.first:
                 self._touch(old.first)
 
-    def add_sorted(self, key: Hashable, times: "tuple[int, ...]") -> None:
+    def add_sorted(self, key: Key, times: "tuple[int, ...]") -> None:
         """Join many instants, in ascending order, with the smallest of them as the only payload."""
         start = 0
         for end in range(1, len(times) + 1):
@@ -92,7 +95,7 @@ class SegmentMap:
                 self.add(key, stretch[0], stretch[-1], (first,))
                 start = end
 
-    def of(self, key: Hashable) -> list[Segment]:
+    def of(self, key: Key) -> list[Segment]:
         return self.segments.get(key, [])
 
     def merge(self, other: "SegmentMap") -> None:
@@ -100,12 +103,12 @@ class SegmentMap:
             for segment in row:
                 self.add(key, *segment)
 
-    def items(self) -> Iterator[tuple[Hashable, Segment]]:
+    def items(self) -> Iterator[tuple[Key, Segment]]:
         for key, row in self.segments.items():
             for segment in row:
                 yield key, segment
 
-    def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Hashable, Segment]]:
+    def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Key, Segment]]:
         """The segments that begin in [starts_at, ends_at): what one storage chunk holds."""
         for key, row in self.segments.items():
             for segment in row[bisect_right(row, starts_at - 1, key=_first_of) :]:

@@ -26,7 +26,7 @@ does: records may come in any order, in any grouping, and more than once.
 
 import base64
 import zlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -34,7 +34,7 @@ import orjson
 from pipeline.evidence.bins import BIN, CHUNK, BinMap
 from pipeline.evidence.maxima import MaximumMap
 from pipeline.evidence.runs import Run, RunMap
-from pipeline.evidence.segments import SegmentMap, smallest
+from pipeline.evidence.segments import Key, SegmentMap, smallest
 from pipeline.mission.model import Mission, Vehicle
 from pipeline.records import SECOND
 from pipeline.telemetry import ChannelFrames, Samples, Telemetry
@@ -77,7 +77,7 @@ class Evidence:
         self.ended = MaximumMap(_session_of, self._touch)
         self.stopped = MaximumMap(_session_of, self._touch)
         self.reached = MaximumMap(_session_of, self._touch)
-        self.owed = MaximumMap(lambda key: key[2], self._touch)  # type: ignore[index]
+        self.owed = MaximumMap(lambda key: key[2], self._touch)
         self.dispositions = MaximumMap(touch=self._touch)
         self.bins = BinMap(self._touch_bins)
         self.runs = RunMap(run_gap, self._touch_runs)
@@ -151,7 +151,7 @@ class Evidence:
         place = self.samples
         if not samples.live:
             place = self.recorded  # on the on-board clock: a value without it cannot be placed
-            rows = [(onboard, at, *rest) for at, onboard, *rest in rows if onboard is not None]  # type: ignore[misc]
+            rows = [(onboard, at, *rest) for at, onboard, *rest in rows if onboard is not None]
         rows.sort(key=lambda row: row[0])
         start = 0
         for end in range(1, len(rows) + 1):
@@ -162,7 +162,7 @@ class Evidence:
             self._absorb_clock(rows)
 
     @staticmethod
-    def _absorb_stretch(place: SegmentMap, rows: list[Any], key: Hashable) -> None:
+    def _absorb_stretch(place: SegmentMap, rows: list[Any], key: Key) -> None:
         """Rows of one key in ascending order. Kept: the earliest, the latest and the highest of them; of played
         back ones also those that were received first."""
         earliest = smallest(rows[:8])
@@ -187,8 +187,8 @@ class Evidence:
     def _settle(self, link: str) -> None:
         """Drop what is no longer owed. Receptions only grow, so what is settled stays so, and dropping it early
         or late makes the same evidence."""
-        for key in [key for key in self.owed.values if key[0] == link]:  # type: ignore[index]
-            _, _, starts_at, ends_at = key  # type: ignore[misc]
+        for key in [key for key in self.owed.values if key[0] == link]:
+            _, _, starts_at, ends_at = key
             if self.bins.count(link, starts_at, ends_at)[0] >= self.owed.values[key]:
                 del self.owed.values[key]
                 self._touch(starts_at)
@@ -197,7 +197,7 @@ class Evidence:
         """self ⊔ other, into self."""
         for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, "runs", "bins"):
             getattr(self, name).merge(getattr(other, name))
-        for link in {key[0] for key in self.owed.values}:  # type: ignore[index]
+        for link in {key[0] for key in self.owed.values}:
             self._settle(link)
 
     def content(self) -> dict[str, Any]:
@@ -248,8 +248,8 @@ class Evidence:
                     place.add(_tuple(key), *_tuple(rest))
 
 
-def _session_of(key: Hashable) -> int:
-    return key[1]  # type: ignore[index, no-any-return]
+def _session_of(key: Key) -> int:
+    return int(key[1])
 
 
 def _tuple(value: Any) -> Any:

@@ -1,0 +1,26 @@
+"""One file a type of alert. A rule is a pure function of the picture (evidence, plan, watermark) and the flights
+found in it; none reads what another says."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from pipeline.verdicts import ended_before_landing, recording_truncated, relay_outage, vehicle_restart
+from pipeline.verdicts.flights import Flight, flights_of
+from pipeline.verdicts.incident import Incident
+from pipeline.verdicts.picture import Picture
+
+Rule = Callable[[Picture, tuple[Flight, ...]], Iterable[Incident]]
+
+RULES: Final[dict[str, Rule]] = {
+    ended_before_landing.TYPE: ended_before_landing.judge,
+    recording_truncated.TYPE: recording_truncated.judge,
+    relay_outage.TYPE: relay_outage.judge,
+    vehicle_restart.TYPE: vehicle_restart.judge,
+}
+
+
+def verdict(picture: Picture) -> tuple[tuple[Flight, ...], tuple[Incident, ...]]:
+    """Everything that the evidence now says: the flights, and the incidents in a fixed order."""
+    flights = flights_of(picture)
+    incidents = [incident for rule in RULES.values() for incident in rule(picture, flights)]
+    return flights, tuple(sorted(incidents, key=lambda incident: (incident.type, incident.subject, incident.flight)))

@@ -1,0 +1,28 @@
+"""THE FLOW ON ONE SCREEN. Two pure functions; everything else is what they call, or a shell that calls them.
+
+    record of a link ── decode(state of the link) ──▶ telemetry, one for each vehicle of the link
+    telemetry        ── watch(state of the vehicle) ─▶ revisions of alerts, facts of flights
+
+Both are functions of (state, record, mission): they know no Kafka, no file and no clock, skip a record they have
+seen by its origin, and give the same outputs however records were grouped. On Kafka they run as two Faust agents
+(shells.worker); in one process, with no broker, as the loop below (shells.analyze).
+"""
+
+from collections.abc import Iterable, Iterator
+
+from pipeline.decode import LinkState, decode
+from pipeline.mission.model import Mission
+from pipeline.outputs import Output
+from pipeline.records import Origin, Record, Run
+from pipeline.watch import VehicleState, watch
+
+__all__ = ["LinkState", "VehicleState", "decode", "run_through", "watch"]
+
+
+def run_through(records: Iterable[tuple[Origin, Record]], mission: Mission, run: Run) -> Iterator[Output]:
+    """The whole flow in one process."""
+    links: dict[str, LinkState] = {}
+    vehicles: dict[str, VehicleState] = {}
+    for origin, record in records:
+        for telemetry in decode(links.setdefault(record.link, LinkState()), record, origin, mission):
+            yield from watch(vehicles.setdefault(telemetry.vehicle, VehicleState()), telemetry, mission, run)

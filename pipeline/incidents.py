@@ -1,0 +1,150 @@
+"""The difference of two verdicts: which revisions go out. The verdict says what is true; this says what is news."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from pipeline.outputs import IncidentState, Revision, RevisionKind, Severity
+from pipeline.records import SECOND, Origin, Run
+from pipeline.verdicts.incident import Incident, highest
+
+NEWS_AFTER: Final = 10 * SECOND
+"""A change of anything but state, severity, reason or `confirmed` waits at most this long, on either clock."""
+
+
+class Moment(NamedTuple):
+    """When a verdict was taken, by the records alone."""
+
+    relay: int
+    earth: int
+    session_over: bool
+    """The record that led to it ended its session: what waited is published now."""
+    made_from: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What was last said of one incident, and since when something else would be true."""
+
+    incident: Incident
+    revision: int
+    state: IncidentState
+    highest_severity: Severity
+    close_reason: str | None
+    changed_at: tuple[int, int] | None = None
+    """(relay, earth): since when the verdict differs from what was published."""
+
+
+def revise(
+    published: Mapping[str, Published], verdict: Iterable[Incident], moment: Moment, run: Run, mission: str
+) -> tuple[dict[str, Published], list[Revision]]:
+    """The entries of `published` that change, and the revisions that go out, in order of incident id."""
+    current = {incident.id(run.id): incident for incident in verdict}
+    entries: dict[str, Published] = {}
+    revisions: list[Revision] = []
+    for name in sorted(current.keys() | published.keys()):
+        before = published.get(name)
+        after = _withdrawn(before, current) if before and name not in current else _shown(before, current[name])
+        if before is not None and _same(before, after):
+            if before.changed_at is not None:
+                entries[name] = replace(before, changed_at=None)
+            continue
+        if before is not None and not _is_news(before, after, moment):
+            if before.changed_at is None:
+                entries[name] = replace(before, changed_at=(moment.relay, moment.earth))
+            continue
+        entries[name] = after
+        revisions.append(_revision(name, before, after, moment, run, mission))
+    return entries, revisions
+
+
+def _shown(before: Published | None, incident: Incident) -> Published:
+    top = incident.highest_severity if before is None else highest(before.highest_severity, incident.highest_severity)
+    return Published(
+        incident=incident,
+        revision=1 if before is None else before.revision + 1,
+        state="open" if incident.ended_at is None else "closed",
+        highest_severity=top,
+        close_reason=incident.close_reason,
+    )
+
+
+def _withdrawn(before: Published, current: Mapping[str, Incident]) -> Published:
+    """What was said and is not true any more: retracted, or told under another flight's name."""
+    if before.state == "retracted" or before.close_reason == "superseded":
+        return before
+    was = before.incident
+    renamed = any(
+        other.type == was.type and other.subject == was.subject and other.starts_at == was.starts_at
+        for other in current.values()
+    )
+    return replace(
+        before,
+        revision=before.revision + 1,
+        state="closed" if renamed else "retracted",
+        close_reason="superseded" if renamed else "frames_were_late",
+        changed_at=None,
+    )
+
+
+def _same(before: Published, after: Published) -> bool:
+    return (before.incident, before.state, before.close_reason, before.highest_severity) == (
+        after.incident, after.state, after.close_reason, after.highest_severity,
+    )  # fmt: skip
+
+
+def _is_news(before: Published, after: Published, moment: Moment) -> bool:
+    at_once = (before.state, before.incident.severity, before.close_reason, before.incident.confirmed) != (
+        after.state, after.incident.severity, after.close_reason, after.incident.confirmed,
+    )  # fmt: skip
+    if at_once or moment.session_over:
+        return True
+    if before.changed_at is None:
+        return False
+    relay, earth = before.changed_at
+    return moment.relay - relay >= NEWS_AFTER or moment.earth - earth >= NEWS_AFTER
+
+
+_COMPARED: Final = (
+    "severity", "episodes", "starts_at", "close_reason", "confirmed", "statement", "known", "inferred", "not_known",
+)  # fmt: skip
+
+
+def _revision(
+    name: str, before: Published | None, after: Published, moment: Moment, run: Run, mission: str
+) -> Revision:
+    incident = after.incident
+    kind: RevisionKind = "initial" if before is None else "retraction" if after.state == "retracted" else "update"
+    changed: list[str] = []
+    if before is not None:
+        changed = [part for part in _COMPARED if getattr(before.incident, part) != getattr(incident, part)]
+        if before.state != after.state:
+            changed.insert(0, "state")
+    return Revision(
+        incident_id=name, revision=after.revision, kind=kind, type=incident.type, state=after.state,
+        severity=incident.severity, highest_severity=after.highest_severity, subject=incident.subject,
+        vehicle=incident.vehicle, link=incident.link, flight=incident.flight, run=run.id, origin=run.origin,
+        mission=mission, starts_at=incident.starts_at, raised_at=incident.raised_at,
+        ended_at=moment.relay if after.state != "open" and incident.ended_at is None else incident.ended_at,
+        close_reason=after.close_reason, confirmed=incident.confirmed, known_at=moment.relay,
+        statement=incident.statement, known=incident.known, inferred=incident.inferred, not_known=incident.not_known,
+        evidence=incident.evidence, episodes=incident.episodes, made_from=moment.made_from, changed=tuple(changed),
+    )  # fmt: skip
+
+
+def store(published: Published) -> dict[str, Any]:
+    """As JSON, for the state's storage."""
+    body = {name: getattr(published, name) for name in Published.__dataclass_fields__ if name != "incident"}
+    body["incident"] = {name: getattr(published.incident, name) for name in Incident.__dataclass_fields__}
+    return body
+
+
+def restore(body: Mapping[str, Any]) -> Published:
+    """The inverse of `store`, after JSON."""
+    parts = dict(body["incident"])
+    for name in ("known", "inferred", "not_known"):
+        parts[name] = tuple(parts[name])
+    parts["episodes"] = tuple((raised, ended) for raised, ended in parts["episodes"])
+    rest = {name: value for name, value in body.items() if name != "incident"}
+    rest["changed_at"] = None if rest["changed_at"] is None else tuple(rest["changed_at"])
+    return Published(incident=Incident(**parts), **rest)

@@ -1,0 +1,222 @@
+"""The transmission ended in flight, before landing. Says what the vehicle was doing when it ended and whether the
+end was expected; never why."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pipeline.mission.model import ExpectedLoss
+from pipeline.outputs import Severity
+from pipeline.records import SECOND
+from pipeline.verdicts.flights import Flight, Silence
+from pipeline.verdicts.incident import Incident, highest
+from pipeline.verdicts.picture import Picture, SampleKey, Values
+from pipeline.verdicts.words import assigned, assigned_reached, instant, metres, seconds, title
+
+TYPE: Final = "ended_before_landing"
+NEAR_GROUND_M: Final = 0.5
+TOUCHDOWN_WITHIN_S: Final = 1.0
+BAD_FRAMES_GO_ON: Final = 3
+"""Bad receptions in the second half of the silence that show a signal which cannot be decoded."""
+
+Sample = tuple[SampleKey, Values] | None
+
+
+def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
+    for flight in flights:
+        if flight.silences:
+            yield _incident(picture, flight)
+
+
+def _incident(picture: Picture, flight: Flight) -> Incident:
+    first, last = flight.silences[0], flight.silences[-1]
+    samples = [picture.last_sample(silence.last_good_at) for silence in flight.silences]
+    judged = [_severity(picture, flight, s, at) for s, at in zip(flight.silences, samples, strict=True)]
+    top = picture.highest(flight.takeoff_at, flight.over_at)
+    mark = picture.watermark or 0
+    confirm = round(picture.timers.confirm_seconds * SECOND)
+    confirmed_at = picture.listened_reaches(last.last_good_at, confirm)
+    known, inferred, not_known = _words(picture, flight, last, samples[-1], top[0] if top else None)
+    return Incident(
+        type=TYPE, subject=flight.vehicle, vehicle=flight.vehicle, link=_link_of(picture, last.last_good_at),
+        flight=flight.name, severity=judged[-1][0], highest_severity=highest(*(one for _, one in judged)),
+        starts_at=first.last_good_at,
+        episodes=tuple((silence.raised_at, silence.ended_at) for silence in flight.silences),
+        close_reason=last.close_reason,
+        confirmed=confirmed_at is not None and confirmed_at <= mark
+        and (last.ended_at is None or confirmed_at <= last.ended_at),
+        statement=_statement(picture, flight, samples[-1], top[0] if top else None),
+        known=known, inferred=inferred, not_known=not_known,
+        evidence=_facts(picture, flight, last, samples[-1], top),
+    )  # fmt: skip
+
+
+def _severity(picture: Picture, flight: Flight, silence: Silence, sample: Sample) -> tuple[Severity, Severity]:
+    """(now, highest so far). From the real-time frames up to the last good one, and the plan; never from
+    recorded frames."""
+    entry = expected_loss(picture, flight, silence, sample)
+    if entry is not None:
+        still_open = silence.ended_at is None or silence.ended_at > entry.ends_at
+        if still_open and (picture.watermark or 0) >= entry.ends_at:
+            return "warning", "warning"
+        return "notice", "notice"
+    if _touchdown_was_near(sample) or _landed_not_confirmed(flight, silence) or _undecodable(picture, silence):
+        return "warning", "warning"
+    return "critical", "critical"
+
+
+def expected_loss(picture: Picture, flight: Flight, silence: Silence, sample: Sample) -> ExpectedLoss | None:
+    """The plan's entry that predicts this loss."""
+    altitude = sample[1].altitude if sample else None
+    for entry in picture.mission.plan.expected_losses:
+        if entry.vehicle != flight.vehicle or not entry.starts_at <= silence.last_good_at <= entry.ends_at:
+            continue
+        if entry.below_m is None or (altitude is not None and altitude <= entry.below_m):
+            return entry
+    return None
+
+
+def _touchdown_was_near(sample: Sample) -> bool:
+    if sample is None or sample[1].altitude is None or sample[1].climb_rate is None:
+        return False
+    altitude, rate = sample[1].altitude, sample[1].climb_rate
+    return altitude < NEAR_GROUND_M and rate < 0 and altitude <= -rate * TOUCHDOWN_WITHIN_S
+
+
+def _landed_not_confirmed(flight: Flight, silence: Silence) -> bool:
+    return flight.landing_first_at is not None and flight.landing_first_at <= silence.last_good_at
+
+
+def _undecodable(picture: Picture, silence: Silence) -> bool:
+    middle = (silence.last_good_at + silence.raised_at) // 2
+    bad = sum(picture.evidence.bins.count(link, middle, silence.raised_at)[1] for link in picture.links)
+    return bad >= BAD_FRAMES_GO_ON
+
+
+def _link_of(picture: Picture, last_good_at: int) -> str:
+    """The link by which the last good frame came."""
+    return min(
+        (key[0] for key, segment in picture.evidence.heard.items() if segment.last == last_good_at),
+        default=picture.links[0],
+    )
+
+
+def _doing(picture: Picture, sample: Sample) -> str:
+    phase = sample[0].phase if sample else None
+    if phase is None:
+        return "in flight"
+    if phase in picture.vehicle.meanings.descending:
+        return "during the planned landing"
+    return f"in flight (phase {phase})"
+
+
+def _statement(picture: Picture, flight: Flight, sample: Sample, top: float | None) -> str:
+    reached = assigned_reached(flight, top)
+    height = ""
+    if reached is not None:
+        height = f" {'reached' if reached else 'did not reach'} its assigned maximum altitude of {assigned(flight)};"
+    elif top is not None:
+        height = f" reached {metres(top)};"
+    return f"{title(flight)}:{height} {_doing(picture, sample)} communications ended early, before landing."
+
+
+def _predicted_touchdown(last_good_at: int, sample: Sample) -> int | None:
+    if sample is None or sample[1].altitude is None or sample[1].climb_rate is None or sample[1].climb_rate >= -0.05:
+        return None
+    return sample[1].at + round(max(0.0, sample[1].altitude) / -sample[1].climb_rate * SECOND)
+
+
+Words = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, top: float | None) -> Words:
+    known = [f"Take-off at {instant(flight.takeoff_at)}."]
+    reached = assigned_reached(flight, top)
+    if top is not None:
+        against = f"; the assigned maximum altitude of {assigned(flight)} was {'' if reached else 'not '}reached"
+        known.append(f"Highest reported altitude {metres(top)}{against if reached is not None else ''}.")
+    known.append(f"Last good frame at {instant(silence.last_good_at)}{_reported(sample)}.")
+    known.append(f"A relay listened and heard nothing good for {seconds(silence.raised_at - silence.last_good_at)}.")
+    if _undecodable(picture, silence):
+        known.append("A signal was present in that time, and could not be decoded.")
+    if (entry := expected_loss(picture, flight, silence, sample)) is not None:
+        known.append(f"The plan expected a loss: {entry.reason} (entry {entry.name!r}, until {instant(entry.ends_at)}).")
+    known.extend(_afterwards(picture, flight, silence))
+    inferred = []
+    if (touchdown := _predicted_touchdown(silence.last_good_at, sample)) is not None:
+        inferred.append(f"Touchdown at about {instant(touchdown)}, from the last reported altitude and rate.")
+    not_known = []
+    if flight.landing_at is None:
+        not_known.append("Whether and how the vehicle touched down: no landing was seen.")
+    elif flight.landing_at > silence.raised_at and silence.close_reason != "resumed_in_flight":
+        not_known.append("When the vehicle touched down: the landing itself was not seen live.")
+    not_known.append("Why communications ended: frames do not say.")
+    return tuple(known), tuple(inferred), tuple(not_known)
+
+
+def _reported(sample: Sample) -> str:
+    if sample is None:
+        return ""
+    key, values = sample
+    parts = []
+    if values.altitude is not None:
+        parts.append(f"altitude {metres(values.altitude)}")
+    if values.climb_rate is not None:
+        parts.append(f"climb rate {values.climb_rate:+.1f} m/s")
+    if key.phase is not None:
+        parts.append(f"phase {key.phase}")
+    return f"; last reported {', '.join(parts)}" if parts else ""
+
+
+def _afterwards(picture: Picture, flight: Flight, silence: Silence) -> Iterator[str]:
+    if silence.alive_at is not None:
+        yield f"Next good frame at {instant(silence.alive_at)}, {seconds(silence.alive_at - silence.last_good_at)} later."
+    if silence.restarted_at is not None:
+        yield f"The vehicle had restarted when it was heard again (boot count up at {instant(silence.restarted_at)})."
+    last = last_recorded(picture, flight)
+    if last is not None:
+        altitude = "" if last[1].altitude is None else f" at {metres(last[1].altitude)}"
+        landed = ", with the landed flag" if last[0].landed else ", without a landed flag"
+        yield f"The recorded log of this flight ends {last_after(flight, last)} after take-off{altitude}{landed}."
+
+
+def last_recorded(picture: Picture, flight: Flight) -> tuple[SampleKey, Values] | None:
+    """The last played back sample of this flight, by on-board time."""
+    since = flight.takeoff_spacecraft_time
+    if since is None:
+        return None
+    own = [
+        (key, Values(-point[0], point[1], point[2], point[3]))
+        for key, segment in picture.recorded
+        if key.boot == flight.boot and segment.last >= since
+        for point in segment.payload[1]
+        if -point[0] >= since
+    ]
+    return max(own, key=lambda pair: pair[1].at, default=None)
+
+
+def last_after(flight: Flight, sample: tuple[SampleKey, Values]) -> str:
+    return seconds(sample[1].at - (flight.takeoff_spacecraft_time or 0))
+
+
+def _facts(
+    picture: Picture, flight: Flight, silence: Silence, sample: Sample, top: tuple[float, int] | None
+) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "last_good_frame_at": instant(silence.last_good_at),
+        "loss_limit_s": picture.loss / SECOND,
+        "highest_altitude_m": top[0] if top else None,
+        "episodes": len(flight.silences),
+    }
+    if sample is not None:
+        facts |= {
+            "last_phase": sample[0].phase,
+            "last_altitude_m": sample[1].altitude,
+            "last_climb_rate_m_s": sample[1].climb_rate,
+        }
+    if silence.alive_at is not None:
+        facts["vehicle_alive"] = instant(silence.alive_at)
+    if silence.restarted_at is not None:
+        facts["restarted"] = True
+    if (entry := expected_loss(picture, flight, silence, sample)) is not None:
+        facts["expected_by_plan"] = entry.name
+    return facts

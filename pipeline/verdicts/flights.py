@@ -1,0 +1,261 @@
+"""Which flights the evidence shows: one walk from take-off to landing, over the silences between.
+
+A silence in flight that reaches *loss* is an outage; how it ended decides whether the flight went on. The flight
+is the frame of reference of every other rule, so it is found here, once, and only read elsewhere.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.mission.model import PlannedFlight
+from pipeline.records import SECOND
+from pipeline.verdicts.picture import Picture, SampleKey, Stretch, Values, landed_rule
+
+CloseReason = Literal["resumed_in_flight", "landing_seen_in_late_data", "contact_restored"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """The transmission ended in flight: nothing heard for *loss* of listened time."""
+
+    last_good_at: int
+    raised_at: int
+    ended_at: int | None
+    close_reason: CloseReason | None
+    restarted_at: int | None = None
+    """First frame of a higher boot count while it was open."""
+    alive_at: int | None = None
+    """First good frame of the vehicle after it, whatever that frame showed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    name: str
+    vehicle: str
+    planned: PlannedFlight | None
+    takeoff_at: int
+    boot: int | None
+    takeoff_spacecraft_time: int | None
+    landing_at: int | None
+    """Landing confirmed by live frames (or, after a silence, by recorded ones: relay receive time of the proof)."""
+    landing_first_at: int | None
+    """First live frame with the landed flag."""
+    over_at: int | None
+    """From here on the vehicle is known not to be in this flight."""
+    silences: tuple[Silence, ...]
+
+    def covers(self, at: int) -> bool:
+        return self.takeoff_at <= at and (self.over_at is None or at < self.over_at)
+
+    def silent_at(self, at: int) -> bool:
+        return any(s.raised_at <= at and (s.ended_at is None or at < s.ended_at) for s in self.silences)
+
+
+def flights_of(picture: Picture) -> tuple[Flight, ...]:
+    """Every flight with a take-off, in order."""
+    found: list[Flight] = []
+    takeoff = _next_takeoff(picture, -(1 << 62))
+    while takeoff is not None:
+        flight = _flight_from(picture, *takeoff)
+        found.append(flight)
+        takeoff = None if flight.over_at is None else _next_takeoff(picture, flight.over_at)
+    return tuple(found)
+
+
+def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | None:
+    """An in-flight phase, in two frames or followed by another in-flight phase, after a ground phase with at most
+    3 s between them for which nothing was listened or frames are owed."""
+    most = round(picture.timers.relay_silent_seconds * SECOND)
+    flying = picture.earliest(lambda key: key.state == "flight", after)
+    ground = [segment for key, segment in picture.samples if key.state == "ground"]
+    for first, second in zip(flying, flying[1:], strict=False):
+        before = [
+            segment.last if segment.last < first.at else segment.first
+            for segment in ground
+            if segment.first < first.at and segment.last > after
+        ]
+        if not before:
+            continue
+        since = max(max(before), after)
+        if first.at - since - picture.listened_between(since, first.at) > most and first.at <= (picture.watermark or 0):
+            continue
+        # Two frames in flight, and not one lucky frame here and another much later.
+        if second.at - first.at > picture.loss and _on_ground_between(picture, first.at, second.at):
+            continue
+        key = next(key for key, s in picture.samples if key.state == "flight" and s.first <= first.at <= s.last)
+        return first, key
+    return None
+
+
+def _on_ground_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
+    return bool(picture.earliest(lambda key: key.state == "ground", starts_at, ends_at))
+
+
+def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
+    timers = picture.timers
+    least = round(timers.landed_seconds * SECOND)
+
+    def confirmed(samples: list[Values]) -> int | None:
+        return landed_rule((values.at for values in samples), timers.landed_frames, least)
+
+    flagged = picture.earliest(lambda sample: sample.landed is True, takeoff.at)
+    landing_at = confirmed(flagged)
+    grounded_at = confirmed(picture.earliest(_shows_ground, takeoff.at))
+    seen = [at for at in (landing_at, grounded_at) if at is not None]
+    live_end = min(seen, default=None)
+    silences = tuple(_silences(picture, takeoff, key, live_end))
+    over_at = live_end
+    if silences and silences[-1].close_reason in ("contact_restored", "landing_seen_in_late_data"):
+        ended_at = silences[-1].ended_at
+        over_at = ended_at if over_at is None or (ended_at is not None and ended_at < over_at) else over_at
+        if silences[-1].close_reason == "landing_seen_in_late_data":
+            landing_at = ended_at if landing_at is None else min(landing_at, ended_at or landing_at)
+    planned = _planned(picture, takeoff.at)
+    return Flight(
+        name=str(planned.number) if planned else _name(takeoff.at),
+        vehicle=picture.vehicle.name,
+        planned=planned,
+        takeoff_at=takeoff.at,
+        boot=key.boot,
+        takeoff_spacecraft_time=takeoff.spacecraft_time,
+        landing_at=landing_at,
+        landing_first_at=flagged[0].at if flagged else None,
+        over_at=over_at,
+        silences=silences,
+    )
+
+
+def _shows_ground(sample: SampleKey) -> bool:
+    return sample.landed is True or sample.state == "ground"
+
+
+def _planned(picture: Picture, takeoff_at: int) -> PlannedFlight | None:
+    near = [flight for flight in picture.vehicle.flights if abs(flight.starts_at - takeoff_at) <= flight.within]
+    return min(near, key=lambda flight: abs(flight.starts_at - takeoff_at), default=None)
+
+
+def _name(takeoff_at: int) -> str:
+    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=takeoff_at // SECOND)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _silences(picture: Picture, takeoff: Values, key: SampleKey, live_end: int | None) -> Iterator[Silence]:
+    """The outages of one flight. One ends before the next begins; the last may be open or end the flight."""
+    mark = picture.watermark
+    if mark is None:
+        return
+    heard = picture.heard
+    resumed_until = takeoff.at
+    for place, stretch in enumerate(heard):
+        last_good = stretch.last
+        if last_good < resumed_until:
+            continue
+        if live_end is not None and last_good >= live_end:
+            return
+        raised_at = picture.listened_reaches(last_good, picture.loss)
+        next_heard = heard[place + 1].first if place + 1 < len(heard) else None
+        if raised_at is None or (next_heard is not None and next_heard <= raised_at):
+            continue
+        if picture.owed_between(last_good, raised_at):
+            continue
+        silence = _outcome(picture, takeoff, key, last_good, raised_at, next_heard)
+        yield silence
+        if silence.ended_at is None or silence.close_reason != "resumed_in_flight":
+            return
+        resumed_until = silence.ended_at
+
+
+def _outcome(
+    picture: Picture, takeoff: Values, key: SampleKey, last_good: int, raised_at: int, alive_at: int | None
+) -> Silence:
+    """How a silence ended: the earliest, by relay receive time, of the things that end one."""
+    before = picture.last_sample(last_good)
+    boot = before[0].boot if before else key.boot
+    clock = before[1].spacecraft_time if before else None
+    endings: list[tuple[int, CloseReason]] = []
+    for stretch in picture.live:
+        if stretch.first > last_good and (ending := _ending_by(picture, stretch, boot, clock)) is not None:
+            endings.append(ending)
+            break  # later ones are later
+    if (at := _landing_in_late_data(picture, takeoff, key, last_good)) is not None:
+        endings.append((max(at, raised_at), "landing_seen_in_late_data"))
+    mark = picture.watermark or 0
+    ended_at, reason = min((ending for ending in endings if ending[0] <= mark), default=(None, None))
+    restarts = picture.earliest(lambda sample: _higher(sample.boot, boot), last_good, ended_at)
+    return Silence(
+        last_good_at=last_good, raised_at=raised_at, ended_at=ended_at, close_reason=reason, alive_at=alive_at,
+        restarted_at=restarts[0].at if restarts else None,
+    )  # fmt: skip
+
+
+def _higher(boot: int | None, than: int | None) -> bool:
+    return boot is not None and than is not None and boot > than
+
+
+def _ending_by(
+    picture: Picture, stretch: Stretch, boot: int | None, clock: int | None
+) -> tuple[int, CloseReason] | None:
+    """What an unbroken stretch of live frames shows of a flight that fell silent; None where it shows nothing."""
+    holds_from = picture.holds_from(stretch)
+    if holds_from is None:
+        return None
+    over = picture.earliest(
+        lambda key: _shows_ground(key) or _higher(key.boot, boot), stretch.first - 1, stretch.last
+    )
+    flying = [
+        values
+        for values in picture.earliest(lambda key: key.state == "flight", stretch.first - 1, stretch.last)
+        if clock is None or values.spacecraft_time is None or values.spacecraft_time >= clock
+    ]
+    if over and (over[0].at <= holds_from or not flying):
+        return max(holds_from, over[0].at), "contact_restored"
+    if flying:
+        return max(holds_from, flying[0].at), "resumed_in_flight"
+    return None
+
+
+def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, last_good: int) -> int | None:
+    """Relay receive time at which frames that were delivered late prove this flight's landing."""
+    timers = picture.timers
+    least = round(timers.landed_seconds * SECOND)
+    proofs: list[int] = []
+    if takeoff.spacecraft_time is not None:
+        until = _next_flight_on_board(picture, takeoff.spacecraft_time, key)
+        received = [
+            at
+            for sample, segment in picture.recorded
+            if sample.landed is True and sample.boot == key.boot
+            and takeoff.spacecraft_time < segment.first and (until is None or segment.first < until)
+            for at, onboard in segment.payload[3]
+            if onboard > takeoff.spacecraft_time
+        ]  # fmt: skip
+        if (at := landed_rule(received, timers.landed_frames, least)) is not None:
+            proofs.append(at)
+    backfilled = [
+        (segment.first, segment.last)
+        for session in picture.sessions
+        if picture.is_backfill(session)
+        for segment in picture.evidence.listened.of((*session, "running"))
+    ]
+    flagged = [
+        values.at
+        for values in picture.earliest(lambda sample: sample.landed is True, last_good)
+        if any(first <= values.at <= last for first, last in backfilled)
+    ]
+    if (at := landed_rule(flagged, timers.landed_frames, least)) is not None:
+        proofs.append(at)
+    return min(proofs, default=None)
+
+
+def _next_flight_on_board(picture: Picture, takeoff: int, key: SampleKey) -> int | None:
+    """On-board time at which the vehicle next took off in the same boot, as far as live frames show."""
+    flying = [
+        values.spacecraft_time
+        for sample, segment in picture.samples
+        if sample.boot == key.boot and sample.state == "ground"
+        for values in picture.earliest(lambda other: other.state == "flight" and other.boot == key.boot, segment.last)[:1]
+        if values.spacecraft_time is not None and values.spacecraft_time > takeoff
+    ]
+    return min(flying, default=None)

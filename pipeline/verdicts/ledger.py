@@ -1,0 +1,122 @@
+"""The facts of a flight and the accounting of its frames: what the ledger keeps."""
+
+from typing import Any
+
+from pipeline.evidence.runs import gaps_of, period_of
+from pipeline.outputs import rfc3339
+from pipeline.records import SECOND
+from pipeline.verdicts.ended_before_landing import last_recorded
+from pipeline.verdicts.flights import Flight
+from pipeline.verdicts.picture import Picture
+from pipeline.verdicts.words import assigned_reached
+
+
+def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
+    """One flight as JSON. `state` is flying, silent, landed, over (ended without a landing seen) or incomplete."""
+    top = picture.highest(flight.takeoff_at, flight.over_at)
+    planned = flight.planned
+    end = flight.over_at if flight.over_at is not None else 1 << 62
+    facts: dict[str, Any] = {
+        "number": planned.number if planned else None,
+        "state": _state(picture, flight),
+        "takeoff_at": rfc3339(flight.takeoff_at),
+        "landing_confirmed_at": rfc3339(flight.landing_at),
+        "highest_altitude_m": top[0] if top else None,
+        "assigned_altitude_m": planned.assigned_altitude_m if planned else None,
+        "assigned_altitude_reached": assigned_reached(flight, top[0] if top else None),
+        "silences": [
+            {"last_good_at": rfc3339(s.last_good_at), "raised_at": rfc3339(s.raised_at), "ended_at": rfc3339(s.ended_at)}
+            for s in flight.silences
+        ],
+        "channels": channels_of(picture, flight.takeoff_at, end),
+    }
+    if (last := picture.last_sample(end)) is not None:
+        facts["last_live"] = {"at": rfc3339(last[1].at), "phase": last[0].phase, "altitude_m": last[1].altitude}
+    if (recorded := last_recorded(picture, flight)) is not None:
+        facts["last_recorded"] = {
+            "after_takeoff_s": (recorded[1].at - (flight.takeoff_spacecraft_time or 0)) / SECOND,
+            "altitude_m": recorded[1].altitude,
+            "landed": recorded[0].landed,
+        }
+    if facts["state"] == "incomplete":
+        last_heard = picture.heard[-1].last
+        listened = picture.listened_between(last_heard, picture.watermark or last_heard) / SECOND
+        facts["incomplete"] = f"listened only {listened:.1f} s after the last frame"
+    return facts
+
+
+def _state(picture: Picture, flight: Flight) -> str:
+    if flight.landing_at is not None:
+        return "landed"
+    if flight.over_at is not None:
+        return "over"
+    if flight.silences and flight.silences[-1].ended_at is None:
+        return "silent"
+    return "incomplete" if all(picture.is_over(session) for session in picture.sessions) else "flying"
+
+
+def channels_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, dict[str, Any]]:
+    """link/scid/vcid → frames received and missing between the first and the last of a session, in an interval.
+
+    A gap across a restart, or one that does not agree with the time that passed, is a discontinuity and no loss:
+    what was sent in it is not known."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, row in sorted(picture.evidence.runs.runs.items()):
+        link, _, scid, vcid, live, modulus = key
+        runs = [run for run in row if run.first >= starts_at and run.last < ends_at] or [
+            run for run in row if run.last >= starts_at and run.first < ends_at
+        ]
+        if not runs:
+            continue
+        account = found.setdefault(
+            f"{link}/{scid}/{vcid}",
+            {"received": 0, "gaps": 0, "missing": 0, "missing_at_least": 0, "ambiguous": False, "discontinuities": 0},
+        )
+        account["received"] += sum(run.frames for run in runs)
+        period = picture.period or None if live else period_of(runs)
+        for gap in gaps_of(runs, modulus, period):
+            if gap.unlike_time or restarted_between(picture, gap.after, gap.before):
+                account["discontinuities"] += 1
+            elif gap.missing:
+                account["gaps"] += 1
+                account["missing"] += gap.missing
+                account["missing_at_least"] += gap.missing_at_least
+                account["ambiguous"] |= gap.ambiguous
+    return found
+
+
+def restarted_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
+    """Whether the boot count was another after the gap than before it."""
+    before = picture.last_sample(starts_at)
+    after = picture.earliest(lambda key: key.boot is not None, ends_at - 1, ends_at + SECOND)
+    if before is None or before[0].boot is None or not after:
+        return False
+    boots = {key.boot for key, segment in picture.samples if segment.first <= after[0].at <= segment.last}
+    return before[0].boot not in boots
+
+
+def accounting_of(picture: Picture) -> dict[str, Any]:
+    """Every frame of the links this vehicle speaks for, by disposition; and every channel of the vehicle."""
+    own = {link.name for link in picture.mission.links if link.vehicles[0] == picture.vehicle.name}
+    links: dict[str, dict[str, int]] = {}
+    arrival: dict[str, dict[str, int]] = {}
+    for (link, word), total in sorted(picture.evidence.dispositions.values.items()):
+        if link in own:
+            # Which of two copies is called the duplicate, and which frame late, depends on the order of arrival.
+            place = arrival if word in ("duplicate", "late") else links
+            place.setdefault(link, {})[word] = total
+    lost = {
+        link: total
+        for link in own
+        if (total := sum(
+            heard - picture.evidence.bins.count(of, start, end)[0]
+            for (of, session, start, end), heard in picture.evidence.owed.values.items()
+            if of == link and (of, session) in picture.evidence.ended.values
+        ))
+    }  # fmt: skip
+    return {
+        "channels": channels_of(picture, -(1 << 62), 1 << 62),
+        "links": links,
+        "lost_after_receiver": lost,
+        "arrival": arrival,
+    }

@@ -1,0 +1,118 @@
+"""The relay fell quiet: nothing was delivered, nothing was listened to, or its production stopped. While it lasts
+nothing is said of the vehicle."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pipeline.records import SECOND
+from pipeline.verdicts.flights import Flight
+from pipeline.verdicts.incident import Incident
+from pipeline.verdicts.picture import Picture, Session
+from pipeline.verdicts.words import instant, seconds
+
+TYPE: Final = "relay_outage"
+
+
+class Outage(NamedTuple):
+    raised_at: int
+    ended_at: int | None
+    starts_at: int
+    sign: str
+
+
+def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
+    for link in home_links(picture):
+        outages = sorted(
+            outage
+            for session in picture.sessions
+            if session.link == link
+            for outage in outages_of(picture, session)
+            if in_window(picture, link, outage.raised_at)
+        )
+        if outages:
+            yield _incident(picture, link, outages)
+
+
+def home_links(picture: Picture) -> tuple[str, ...]:
+    """Links whose own alerts this vehicle speaks for: those that name it first."""
+    own = {link.name for link in picture.mission.links if link.vehicles[0] == picture.vehicle.name}
+    return tuple(link for link in picture.links if link in own)
+
+
+def in_window(picture: Picture, link: str, at: int) -> bool:
+    windows = [window for window in picture.mission.plan.windows if window.link == link]
+    return not windows or any(window.starts_at <= at < window.ends_at for window in windows)
+
+
+def outages_of(picture: Picture, session: Session) -> list[Outage]:
+    silent = round(picture.timers.relay_silent_seconds * SECOND)
+    found = [*_by_status(picture, session), *_holes(picture, session, silent)]
+    if not picture.is_backfill(session):
+        found += [gap for gap in _gaps(picture, session, silent) if not any(_overlap(gap, hole) for hole in found)]
+    return sorted(found)
+
+
+def _overlap(gap: Outage, hole: Outage) -> bool:
+    return (hole.ended_at is None or gap.starts_at <= hole.ended_at) and (
+        gap.ended_at is None or hole.starts_at <= gap.ended_at
+    )
+
+
+def _by_status(picture: Picture, session: Session) -> Iterator[Outage]:
+    stopped = [
+        (segment.first, segment.last)
+        for status in ("interrupted", "halted")
+        for segment in picture.evidence.listened.of((*session, status))
+    ]
+    running = picture.evidence.listened.of((*session, "running"))
+    for first, last in sorted(stopped):
+        after = next((segment.first for segment in running if segment.first >= last), None)
+        yield Outage(first, after, first, f"its production status was not running from {instant(first)}")
+
+
+def _holes(picture: Picture, session: Session, silent: int) -> Iterator[Outage]:
+    """Time between two listening records in which nobody says that anybody listened."""
+    reports = sorted(
+        (segment.first, segment.last)
+        for status in ("running", "interrupted", "halted")
+        for segment in picture.evidence.listened.of((*session, status))
+    )
+    for (_, before), (after, _) in zip(reports, reports[1:], strict=False):
+        if after - before > silent:
+            yield Outage(before + silent, after, before, f"nothing was listened to for {seconds(after - before)}")
+
+
+def _gaps(picture: Picture, session: Session, silent: int) -> Iterator[Outage]:
+    """Earth time in which no record of the session came. Raised on the relay's clock: at the highest relay time
+    before it; ended on earth's, with the first record after it."""
+    arrivals = picture.evidence.earth.of(session)
+    reached: int | None = None
+    for before, after in zip(arrivals, arrivals[1:], strict=False):
+        if before.payload and before.payload[1]:
+            reached = max(-before.payload[1][0][0], reached if reached is not None else -(1 << 62))
+        if reached is not None:
+            yield Outage(
+                reached + silent, after.first, reached, f"nothing was delivered for {seconds(after.first - before.last)}"
+            )
+    if not arrivals or session in picture.evidence.ended.values:
+        return
+    # `ingest` knows this link and says that nothing comes.
+    undelivered = picture.evidence.undelivered.of(session)
+    if undelivered and undelivered[-1].last - arrivals[-1].last > silent:
+        last = arrivals[-1]
+        relay = max(-arrival.payload[1][0][0] for arrival in arrivals if arrival.payload and arrival.payload[1])
+        yield Outage(relay + silent, None, relay, f"nothing has been delivered since {instant(last.last)} (earth time)")
+
+
+def _incident(picture: Picture, link: str, outages: list[Outage]) -> Incident:
+    last = outages[-1]
+    return Incident(
+        type=TYPE, subject=link, vehicle="", link=link, flight="", severity="warning", highest_severity="warning",
+        starts_at=outages[0].starts_at,
+        episodes=tuple((outage.raised_at, outage.ended_at) for outage in outages),
+        close_reason="relay_restored" if last.ended_at is not None else None,
+        statement=f"Relay {link} fell quiet; what the vehicle did in that time is not judged from silence.",
+        known=tuple(f"Relay {link}: {outage.sign}." for outage in outages[-3:]),
+        not_known=() if last.ended_at is not None else ("Whether the vehicle is still transmitting.",),
+        evidence={"episodes": len(outages)},
+    )  # fmt: skip
