@@ -1,0 +1,275 @@
+"""One virtual channel: every frame of it gets its disposition, and the accepted ones give packets. Knows counts,
+times and octets; does not know who expects the channel or what a packet means.
+
+A frame is identified by its count and its relay receive time: the same with the same octets is a repetition, with
+other octets a conflict. The same count at another time is another frame: an 8-bit count goes round. Among the last
+1,024 frames octets are compared; an older one that comes again is a repetition by its run.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from pipeline.channels.chunks import from_parts, to_parts
+from pipeline.channels.history import History, Reference
+from pipeline.channels.plausibility import REFERENCE_WITHIN, confirms, is_plausible
+from pipeline.channels.recent import Recent, digest
+from pipeline.frames.frame import IMPLAUSIBLE, ONLY_IDLE_DATA, Frames
+from pipeline.frames.mavlink import Message
+from pipeline.packets.extraction import Extraction
+from pipeline.packets.space_packet import SpacePacket
+
+MAX_HELD: Final = 3
+_CONTRADICTIONS: Final = 2
+
+NEIGHBOURS_WITHIN: Final = 30_000_000_000
+"""A packet goes on in the frame with the next count if that came no later than this, where the count is small enough
+to have gone round and the channel's period is not known."""
+
+
+class ChannelName(NamedTuple):
+    scid: int
+    vcid: int
+    modulus: int
+
+    def __str__(self) -> str:
+        return f"{self.scid}.{self.vcid}.{self.modulus}"
+
+
+class Candidate(NamedTuple):
+    """A frame that passed its check and is not plausible; it waits for the frames that confirm or contradict it."""
+
+    count: int
+    at: int
+    octets: bytes
+    digest: int
+    replayed: bool
+    pointer: int
+    zone_start: int
+    zone_end: int
+    side: int
+    """1 if it came after the frame it disagrees with, -1 if before: on that side frames can contradict it."""
+    contradictions: int
+
+
+class Accepted(NamedTuple):
+    at: int
+    count: int
+    telemetry: bool
+    replayed: bool
+
+
+class Outcome:
+    """What became of the frames of one record, all channels together."""
+
+    __slots__ = ("accepted", "bad_at", "dispositions", "late", "messages", "packets", "set_aside")
+
+    def __init__(self) -> None:
+        self.dispositions: Counter[str] = Counter()
+        self.late = 0
+        self.accepted: dict[ChannelName, list[Accepted]] = {}
+        self.packets: dict[ChannelName, list[SpacePacket]] = {}
+        self.messages: list[tuple[int, ChannelName, int, Message]] = []
+        """(place in the record, channel, time, message)"""
+        self.set_aside: list[int] = []
+        self.bad_at: list[int] = []
+        """Times of frames found bad, also those that came in an earlier record."""
+
+
+class Channel:
+    __slots__ = (
+        "_changed_packets", "_held_changed", "_packet_parts", "extraction", "held", "history", "name", "newest", "period", "recent",
+    )  # fmt: skip
+
+    def __init__(self, name: ChannelName, period: int | None, wanted: frozenset[int] | None, *, packets: bool) -> None:
+        """`period`: nominal, in nanoseconds; None where nobody knows it. `packets`: whether its frames carry space
+        packets that somebody wants."""
+        self.name = name
+        self.period = period
+        self.history = History(str(name), name.modulus, period)
+        self.recent = Recent(str(name))
+        self.newest: int | None = None
+        self.held: list[Candidate] = []
+        near = None
+        if name.modulus <= 1024:
+            near = NEIGHBOURS_WITHIN if period is None else name.modulus * period // 2
+        self.extraction = Extraction(name.modulus, near, wanted) if packets else None
+        self._changed_packets = False
+        self._held_changed = False
+        self._packet_parts = 0
+
+    def take(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
+        """Frames of one record that passed their check, in order of arrival."""
+        counts, octets = frames.virtual_channel_frame_counts, frames.octets
+        for place in places:
+            count, at, frame = counts[place], times[place], octets[place]
+            octets_digest = digest(frame)
+            word = self._repetition(count, at, octets_digest, outcome)
+            if word is not None:
+                outcome.dispositions[word] += 1
+                continue
+            pointer, start, end = frames.first_header_pointers[place], frames.zone_starts[place], frames.zone_ends[place]
+            if self._is_plausible(count, at):
+                replayed = frames.replayed[place]
+                self._accept(count, at, octets_digest, replayed, pointer, frame[start:end], outcome)
+                if frames.messages:
+                    message = frames.messages[place]
+                    if message is not None:
+                        outcome.messages.append((place, self.name, at, message))
+                if self.held:
+                    self._hear_out(count, at, outcome)
+            else:
+                side = 1 if self.newest is None or at >= self.newest else -1
+                self._hold(
+                    Candidate(count, at, frame, octets_digest, frames.replayed[place], pointer, start, end, side, 0), outcome
+                )
+
+    def settle(self, outcome: Outcome) -> None:
+        """No more frames come: candidates that agree with each other are believed, a single one is not."""
+        while self.held:
+            candidate = self.held[0]
+            group = [one for one in self.held if one is not candidate and self._confirm(candidate, one)]
+            if group:
+                self._believe([candidate, *group], outcome)
+            else:
+                self._disbelieve(candidate, outcome)
+
+    def _repetition(self, count: int, at: int, octets_digest: int, outcome: Outcome) -> str | None:
+        """`duplicate`, `conflict` or, for a frame not seen before, None."""
+        if self.newest is None and not self.held:
+            return None
+        known = self.recent.digest_of(count, at)
+        if known is None and self.held:
+            known = next((one.digest for one in self.held if one.count == count and one.at == at), None)
+        if known is None:
+            return "duplicate" if self.recent.forgot and self.history.covers(count, at) else None
+        if known == octets_digest:
+            return "duplicate"
+        outcome.set_aside.append(at)
+        ended = self.recent.conflict(count, at)
+        if ended is not None:
+            outcome.set_aside.append(ended)
+        return "conflict"
+
+    def _is_plausible(self, count: int, at: int) -> bool:
+        if self.newest is None:
+            # The first frame of a channel is believed; so is one with no other near it in time.
+            return True
+        reference = self.history.nearest(at, REFERENCE_WITHIN)
+        return reference is None or is_plausible(reference, count, at, self.name.modulus, self.period)
+
+    def _accept(
+        self, count: int, at: int, octets_digest: int, replayed: bool, pointer: int, zone: bytes, outcome: Outcome
+    ) -> None:
+        self.history.add(count, at)
+        self.recent.add(count, at, octets_digest)
+        if self.newest is None or at >= self.newest:
+            self.newest = at
+        else:
+            outcome.late += 1
+        outcome.dispositions["idle" if pointer == ONLY_IDLE_DATA else "good"] += 1
+        rows = outcome.accepted.setdefault(self.name, [])
+        extraction = self.extraction
+        if extraction is None:
+            rows.append(Accepted(at, count, False, replayed))
+            return
+        telemetry = extraction.add(count, at, not replayed, pointer, zone)
+        self._changed_packets = True
+        rows.append(Accepted(at, count, telemetry, replayed))
+        if extraction.completed:
+            outcome.packets.setdefault(self.name, []).extend(extraction.completed)
+            extraction.completed.clear()
+        if extraction.told_late:
+            for told_count, told_at, live in extraction.told_late:
+                _tell(rows, Accepted(told_at, told_count, True, not live))
+            extraction.told_late.clear()
+        if extraction.spilled:
+            for spilled_count, spilled_at, ends_at in extraction.spilled:
+                if self.recent.spill(spilled_count, spilled_at, ends_at):
+                    outcome.set_aside.append(ends_at)
+            extraction.spilled.clear()
+
+    def _hold(self, candidate: Candidate, outcome: Outcome) -> None:
+        self._held_changed = True
+        group = [one for one in self.held if self._confirm(one, candidate)]
+        self.held.append(candidate)
+        if len(group) >= MAX_HELD - 1:
+            self._believe([*group, candidate], outcome)
+        elif len(self.held) > MAX_HELD:
+            self._disbelieve(next((one for one in self.held if one not in group), self.held[0]), outcome)
+
+    def _hear_out(self, count: int, at: int, outcome: Outcome) -> None:
+        """What an accepted frame says of the candidates."""
+        for candidate in list(self.held):
+            heard = Reference(candidate.at, candidate.count, None)
+            if confirms(heard, count, at, self.name.modulus, self.period):
+                self._believe([candidate], outcome)
+            elif (at - candidate.at) * candidate.side >= 0:
+                contradictions = candidate.contradictions + 1
+                if contradictions >= _CONTRADICTIONS:
+                    self._disbelieve(candidate, outcome)
+                else:
+                    self.held[self.held.index(candidate)] = candidate._replace(contradictions=contradictions)
+                    self._held_changed = True
+
+    def _confirm(self, one: Candidate, other: Candidate) -> bool:
+        return confirms(Reference(one.at, one.count, None), other.count, other.at, self.name.modulus, self.period)
+
+    def _believe(self, candidates: list[Candidate], outcome: Outcome) -> None:
+        self._held_changed = True
+        for one in candidates:
+            self.held.remove(one)
+            zone = one.octets[one.zone_start : one.zone_end]
+            self._accept(one.count, one.at, one.digest, one.replayed, one.pointer, zone, outcome)
+
+    def _disbelieve(self, candidate: Candidate, outcome: Outcome) -> None:
+        self._held_changed = True
+        self.held.remove(candidate)
+        outcome.dispositions[f"bad:{IMPLAUSIBLE}"] += 1
+        outcome.bad_at.append(candidate.at)
+
+    def head(self) -> list[Any]:
+        """What stands in the head of the link's state."""
+        return [*self.name, self.newest, self.recent.next, self.extraction is not None]
+
+    def take_changes(self) -> Iterator[tuple[str, Any]]:
+        yield from self.history.chunks.take_changes()
+        yield from self.recent.take_changes()
+        if self._held_changed:
+            held = [[*one[:2], one.octets.hex(), *one[3:]] for one in self.held]
+            yield f"held/{self.name}/0", held or None
+            self._held_changed = False
+        if self._changed_packets and self.extraction is not None:
+            parts = to_parts(orjson.dumps(self.extraction.to_json()))
+            for place, part in enumerate(parts):
+                yield f"packets/{self.name}/{place}", part
+            for place in range(len(parts), self._packet_parts):
+                yield f"packets/{self.name}/{place}", None
+            self._packet_parts, self._changed_packets = len(parts), False
+
+    def restore(self, head: list[Any], chunks: Mapping[tuple[str, ...], Any]) -> None:
+        """`chunks`: (kind, number…) → value of those that belong to this channel."""
+        self.newest = head[3]
+        self.recent.restore(head[4], {int(key[1]): value for key, value in chunks.items() if key[0] == "recent"})
+        self.history.chunks.restore(
+            {(int(key[1]), int(key[2])): value for key, value in chunks.items() if key[0] == "runs"}
+        )
+        for row in chunks.get(("held", "0"), ()):
+            count, at, octets, *rest = row
+            self.held.append(Candidate(count, at, bytes.fromhex(octets), *rest))
+        places = sorted(int(key[1]) for key in chunks if key[0] == "packets")
+        parts = [chunks["packets", str(place)] for place in places]
+        self._packet_parts = len(parts)
+        if parts and self.extraction is not None:
+            self.extraction.restore(orjson.loads(from_parts(parts)))
+
+
+def _tell(rows: list[Accepted], row: Accepted) -> None:
+    """The frame carries telemetry, as is now known: say so in its row, or in one more if that is already sent."""
+    for place, other in enumerate(rows):
+        if (other.at, other.count, other.replayed) == (row.at, row.count, row.replayed):
+            rows[place] = row
+            return
+    rows.append(row)

@@ -1,0 +1,94 @@
+"""Whom a link expects: the mission, arranged so that one look per channel is enough. Knows the mission; does not know
+what came."""
+
+from typing import Final, NamedTuple
+
+from pipeline.errors import RecordError
+from pipeline.frames import FORMATS
+from pipeline.frames.aos import ONLY_IDLE_VCID
+from pipeline.frames.frame import FrameFormat, Managed
+from pipeline.frames.mavlink import ANY_SYSTEM
+from pipeline.mission.model import SECOND, Link, Mission, Vehicle
+from pipeline.packets.values import PacketReader
+
+
+class Role(NamedTuple):
+    """What a channel is to the mission."""
+
+    vehicle: int
+    """Its place among the vehicles of the link."""
+    live: bool
+    """False for a channel that plays back what was stored on board."""
+    carries_telemetry: bool
+    """False for a channel that only keeps the link busy."""
+    period: int | None
+    """Nominal, nanoseconds."""
+
+
+class ExpectedLink:
+    """One link of a mission."""
+
+    def __init__(self, mission: Mission, name: str) -> None:
+        """Raises RecordError where the mission has no such link."""
+        link = mission.link(name)
+        if link is None:
+            known = ", ".join(one.name for one in mission.links)
+            raise RecordError("unknown_link", f"link {name!r} is not one of mission {mission.name}: {known}")
+        self.mission: Final = mission
+        self.link: Final[Link] = link
+        self.read: Final[FrameFormat] = FORMATS[link.format]
+        self.managed: Final = managed_of(link)
+        self.vehicles: Final[tuple[Vehicle, ...]] = tuple(mission.vehicle(one) for one in link.vehicles)
+        self.readers: Final = tuple(_readers(vehicle) for vehicle in self.vehicles)
+        """Per vehicle: APID → what reads its packets."""
+        self._roles: dict[tuple[int, int], Role | None] = {}
+
+    def role(self, scid: int, vcid: int, first_heard: int | None = None) -> Role | None:
+        """What this channel is; None where the mission does not expect it. `first_heard`: the system that a vehicle
+        of any system id is, once one was heard."""
+        if scid == first_heard:
+            scid = ANY_SYSTEM if self._any_system is not None else scid
+        key = (scid, vcid)
+        if key not in self._roles:
+            self._roles[key] = self._find(scid, vcid)
+        return self._roles[key]
+
+    @property
+    def _any_system(self) -> int | None:
+        if self.link.format != "mavlink":
+            return None
+        return next((place for place, one in enumerate(self.vehicles) if one.scid == ANY_SYSTEM), None)
+
+    @property
+    def expects_any_system(self) -> bool:
+        """Whether one of its vehicles is the first that is heard, whatever its system id."""
+        return self._any_system is not None
+
+    def _find(self, scid: int, vcid: int) -> Role | None:
+        for place, vehicle in enumerate(self.vehicles):
+            if vehicle.scid != scid:
+                continue
+            period = None if vehicle.frame_period_s is None else round(vehicle.frame_period_s * SECOND)
+            if vcid in vehicle.realtime_vcids or (self.link.format == "mavlink" and not vehicle.realtime_vcids):
+                return Role(place, True, True, period)
+            if vcid in vehicle.recorded_vcids:
+                return Role(place, False, True, None)
+            # 732.0-B: a frame of only idle data is a frame of its spacecraft, whoever else may be expected.
+            if vcid in vehicle.idle_vcids or (self.link.format == "aos" and vcid == ONLY_IDLE_VCID):
+                return Role(place, True, False, None)
+        return None
+
+
+def managed_of(link: Link) -> Managed:
+    return Managed(
+        frame_length=link.frame_length,
+        frame_error_control_field=link.frame_error_control_field,
+        operational_control_field=link.operational_control_field,
+        insert_zone_octets=link.insert_zone_octets,
+        frame_header_error_control=link.frame_header_error_control,
+    )
+
+
+def _readers(vehicle: Vehicle) -> dict[int, PacketReader]:
+    readers = {packet.apid: PacketReader(packet, vehicle.meanings) for packet in vehicle.packets}
+    return {apid: reader for apid, reader in readers.items() if reader.says_anything}

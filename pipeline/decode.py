@@ -1,0 +1,283 @@
+"""Stage one: a receiver's record → what it says of each vehicle of the link. Pure: all it remembers is in LinkState,
+and what comes out depends on the state and the record alone, however records were grouped.
+
+Every frame has exactly one disposition: good, idle, duplicate, conflict, `bad:<reason>` or out_of_scope. A frame that
+is not plausible has its disposition when a later record settles it, at the latest the one that ends the data.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.channels.channel import Accepted, Channel, ChannelName, Outcome
+from pipeline.channels.expected import ExpectedLink, Role
+from pipeline.channels.receptions import Receptions
+from pipeline.frames.frame import split
+from pipeline.frames.mavlink import may_be_vehicle
+from pipeline.mission.model import Mission
+from pipeline.packets.mavlink import OnBoard, learn
+from pipeline.packets.values import Sample, sample
+from pipeline.records import KINDS, DataEnded, FramesReceived, Listened, Origin, Record, RecordingEnded
+from pipeline.telemetry import ChannelFrames, OutOfScope, Samples, Telemetry
+
+
+class LinkState:
+    """What is remembered of one link of one run."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[str, int], int] = {}
+        """(topic, partition) of the frames records → the last offset that is in this state."""
+        self.dispositions: Counter[str] = Counter()
+        self.late = 0
+        self.channels: dict[ChannelName, Channel] = {}
+        self.receptions = Receptions()
+        self.first_heard: int | None = None
+        """MAVLink, where a vehicle of any system id is expected: the system of the first vehicle heard."""
+        self.on_board: dict[int, OnBoard] = {}
+        """MAVLink: system → what was last heard of it."""
+        self._expected: ExpectedLink | None = None
+        self._unrestored: dict[ChannelName, tuple[list[Any], dict[tuple[str, ...], Any]]] = {}
+        self._changed = False
+
+    def expected(self, mission: Mission, link: str) -> ExpectedLink:
+        if self._expected is None or self._expected.mission is not mission or self._expected.link.name != link:
+            self._expected = ExpectedLink(mission, link)
+        return self._expected
+
+    def channel(self, name: ChannelName, role: Role) -> Channel:
+        channel = self.channels.get(name)
+        if channel is None:
+            expected = self._expected
+            readers = expected.readers[role.vehicle] if expected is not None else {}
+            carries_packets = role.carries_telemetry and expected is not None and expected.link.format != "mavlink"
+            channel = Channel(name, role.period, frozenset(readers), packets=carries_packets)
+            stored = self._unrestored.pop(name, None)
+            if stored is not None:
+                channel.restore(*stored)
+            self.channels[name] = channel
+        return channel
+
+    def restore_channels(self, expected: ExpectedLink) -> None:
+        """Channels are made for a mission, so what was stored of them waits for the first record."""
+        for name in list(self._unrestored):
+            role = expected.role(name.scid, name.vcid, self.first_heard)
+            if role is not None:
+                self.channel(name, role)
+
+    def take_changes(self) -> dict[str, Any]:
+        """Chunks that changed since the last call, by name; None for one that is gone. "" is the head, there whenever
+        anything changed."""
+        if not self._changed:
+            return {}
+        self._changed = False
+        chunks: dict[str, Any] = {"": self._head()}
+        chunks.update(self.receptions.chunks.take_changes())
+        for channel in self.channels.values():
+            chunks.update(channel.take_changes())
+        return chunks
+
+    def _head(self) -> dict[str, Any]:
+        return {
+            "seen": [[topic, partition, offset] for (topic, partition), offset in self.seen.items()],
+            "dispositions": dict(self.dispositions),
+            "late": self.late,
+            "first_heard": self.first_heard,
+            "on_board": {str(system): known.to_json() for system, known in self.on_board.items()},
+            "channels": [channel.head() for channel in self.channels.values()]
+            + [head for head, _ in self._unrestored.values()],
+        }
+
+    @classmethod
+    def restore(cls, chunks: Mapping[str, Any]) -> "LinkState":
+        """The state in all chunks ever taken, the last of each name."""
+        state = cls()
+        if not chunks:
+            return state
+        head = chunks[""]
+        state.seen = {(topic, partition): offset for topic, partition, offset in head["seen"]}
+        state.dispositions = Counter(head["dispositions"])
+        state.late = head["late"]
+        state.first_heard = head["first_heard"]
+        state.on_board = {int(system): OnBoard.from_json(known) for system, known in head["on_board"].items()}
+        bins: dict[tuple[int, int], str] = {}
+        for row in head["channels"]:
+            state._unrestored[ChannelName(*row[:3])] = (row, {})
+        by_text = {str(name): stored for name, (_, stored) in state._unrestored.items()}
+        for name, value in chunks.items():
+            kind, *rest = name.split("/")
+            if value is None or not kind:
+                continue
+            if kind == "bins":
+                bins[int(rest[0]), int(rest[1])] = value
+            else:
+                by_text[rest[0]][kind, *rest[1:]] = value
+        state.receptions.chunks.restore(bins)
+        return state
+
+    def mark_changed(self) -> None:
+        self._changed = True
+
+
+def decode(state: LinkState, record: Record, origin: Origin, mission: Mission) -> tuple[Telemetry, ...]:
+    """One Telemetry for each vehicle of the record's link; none where the state has this record already.
+
+    Raises RecordError, and changes nothing, where the mission has no such link.
+    """
+    expected = state.expected(mission, record.link)
+    log = (origin.topic, origin.partition)
+    if state.seen.get(log, -1) >= origin.offset:
+        return ()
+    state.restore_channels(expected)
+    state.seen[log] = origin.offset
+    state.mark_changed()
+    outcome = Outcome()
+    out_of_scope: dict[tuple[int, int], list[int]] = {}
+    relay_receive_time: int | None = None
+    if isinstance(record, FramesReceived):
+        times = record.relay_receive_times.tolist()
+        relay_receive_time = max(times, default=None)
+        _take_frames(state, expected, record, times, outcome, out_of_scope)
+    elif isinstance(record, Listened):
+        relay_receive_time = record.ends_at
+    elif isinstance(record, DataEnded | RecordingEnded):
+        relay_receive_time = record.relay_receive_time if isinstance(record, DataEnded) else None
+        for channel in state.channels.values():
+            channel.settle(outcome)
+    for at in outcome.bad_at:
+        state.receptions.found_bad(at)
+    state.dispositions += outcome.dispositions
+    state.late += outcome.late
+    common = Telemetry(
+        vehicle="", link=record.link, session=record.session, kind=KINDS[type(record)], origin=origin,
+        earth_receive_time=record.earth_receive_time, relay_receive_time=relay_receive_time,
+        listened=record if isinstance(record, Listened) else None,
+        recording_whole=record.whole if isinstance(record, RecordingEnded) else True,
+        out_of_scope=tuple(
+            OutOfScope(scid=scid, vcid=vcid, times=tuple(sorted(times))) for (scid, vcid), times in sorted(out_of_scope.items())
+        ),
+        bins=state.receptions.take_touched(),
+        dispositions=dict(sorted(state.dispositions.items())) if outcome.dispositions else {},
+        late=state.late if outcome.late else 0,
+    )  # fmt: skip
+    return tuple(_of_vehicle(state, expected, place, common, outcome) for place in range(len(expected.vehicles)))
+
+
+def _take_frames(
+    state: LinkState, expected: ExpectedLink, record: FramesReceived, times: list[int], outcome: Outcome,
+    out_of_scope: dict[tuple[int, int], list[int]],
+) -> None:  # fmt: skip
+    frames = expected.read(split(record.octets, record.frame_length, record.lengths), expected.managed)
+    state.receptions.received(times)
+    places: dict[tuple[int, int, int], list[int]] = {}
+    scids, vcids, moduli = frames.scids, frames.vcids, frames.moduli
+    for place, reason in enumerate(frames.reasons):
+        if reason is not None:
+            outcome.dispositions[f"bad:{reason}"] += 1
+            outcome.bad_at.append(times[place])
+            continue
+        key = (scids[place], vcids[place], moduli[place])
+        if key in places:
+            places[key].append(place)
+        else:
+            places[key] = [place]
+    for key, of_channel in places.items():
+        scid, vcid, _ = key
+        if state.first_heard is None and expected.expects_any_system and may_be_vehicle(scid):
+            state.first_heard = scid
+        role = expected.role(scid, vcid, state.first_heard)
+        if role is None:
+            outcome.dispositions["out_of_scope"] += len(of_channel)
+            out_of_scope.setdefault((scid, vcid), []).extend(times[place] for place in of_channel)
+        else:
+            state.channel(ChannelName(*key), role).take(of_channel, frames, times, outcome)
+
+
+def _of_vehicle(
+    state: LinkState, expected: ExpectedLink, place: int, common: Telemetry, outcome: Outcome
+) -> Telemetry:
+    channels: list[ChannelFrames] = []
+    for name in sorted(outcome.accepted):
+        role = expected.role(name.scid, name.vcid, state.first_heard)
+        if role is not None and role.vehicle == place:
+            channels.extend(_channel_frames(name, role, outcome.accepted[name], expected.link.format == "mavlink"))
+    samples = _samples(_message_rows if expected.link.format == "mavlink" else _packet_rows, state, expected, place, outcome)
+    return _with(
+        common, vehicle=expected.vehicles[place].name, channels=tuple(channels), samples=samples,
+        set_aside=tuple(sorted(set(outcome.set_aside))),
+    )  # fmt: skip
+
+
+def _with(telemetry: Telemetry, **changes: Any) -> Telemetry:
+    values = {name: getattr(telemetry, name) for name in Telemetry.__dataclass_fields__}
+    return Telemetry(**{**values, **changes})
+
+
+def _channel_frames(name: ChannelName, role: Role, rows: list[Accepted], is_mavlink: bool) -> list[ChannelFrames]:
+    found = []
+    for replayed in (False, True):
+        selected = sorted(row for row in rows if row.replayed is replayed)
+        if selected:
+            telemetry = [True] * len(selected) if is_mavlink else [row.telemetry for row in selected]
+            found.append(
+                ChannelFrames(
+                    scid=name.scid, vcid=name.vcid, live=role.live and not replayed, modulus=name.modulus,
+                    times=tuple(row.at for row in selected), counts=tuple(row.count for row in selected),
+                    telemetry=tuple(telemetry),
+                )  # fmt: skip
+            )
+    return found
+
+
+Rows = dict[bool, list[tuple[int, Sample]]]
+"""Live or recorded → (relay receive time, what was said)."""
+
+
+def _packet_rows(state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome) -> Rows:
+    rows: Rows = {}
+    readers = expected.readers[place]
+    for name, packets in outcome.packets.items():
+        role = expected.role(name.scid, name.vcid)
+        if role is None or role.vehicle != place:
+            continue
+        for packet in packets:
+            said = readers[packet.apid].sample(packet.octets)
+            if said is not None:
+                rows.setdefault(role.live and packet.live, []).append((packet.at, said))
+    return rows
+
+
+def _message_rows(state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome) -> Rows:
+    rows: Rows = {}
+    meanings = expected.vehicles[place].meanings
+    # In order of arrival over all components: what one says is read together with what another said last.
+    for _, name, at, message in sorted(outcome.messages, key=lambda row: row[0]):
+        role = expected.role(name.scid, name.vcid, state.first_heard)
+        if role is None or role.vehicle != place:
+            continue
+        known, values = learn(state.on_board.get(message.system, OnBoard()), message, at)
+        state.on_board[message.system] = known
+        said = None if values is None else sample(meanings, values)
+        if said is not None:
+            rows.setdefault(role.live, []).append((at, said))
+    return rows
+
+
+def _samples(
+    rows_of: Any, state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome
+) -> tuple[Samples, ...]:
+    columns = []
+    for live, rows in sorted(rows_of(state, expected, place, outcome).items(), reverse=True):
+        columns.append(
+            Samples(
+                live=live,
+                times=tuple(at for at, _ in rows),
+                spacecraft_times=tuple(said.spacecraft_time for _, said in rows),
+                boot_counts=tuple(said.boot_count for _, said in rows),
+                phases=tuple(said.phase for _, said in rows),
+                states=tuple(said.state for _, said in rows),
+                landed=tuple(said.landed for _, said in rows),
+                altitudes=tuple(said.altitude for _, said in rows),
+                climb_rates=tuple(said.climb_rate for _, said in rows),
+            )
+        )
+    return tuple(columns)
