@@ -153,7 +153,8 @@ def decode(state: LinkState, record: Record, origin: Origin, mission: Mission) -
         listened=record if isinstance(record, Listened) else None,
         recording_whole=record.whole if isinstance(record, RecordingEnded) else True,
         out_of_scope=tuple(
-            OutOfScope(scid=scid, vcid=vcid, times=tuple(sorted(times))) for (scid, vcid), times in sorted(out_of_scope.items())
+            OutOfScope(scid=scid, vcid=vcid, times=tuple(sorted(times)))
+            for (scid, vcid), times in sorted(out_of_scope.items())
         ),
         bins=state.receptions.take_touched(),
         dispositions=dict(sorted(state.dispositions.items())) if outcome.dispositions else {},
@@ -192,15 +193,15 @@ def _take_frames(
             state.channel(ChannelName(*key), role).take(of_channel, frames, times, outcome)
 
 
-def _of_vehicle(
-    state: LinkState, expected: ExpectedLink, place: int, common: Telemetry, outcome: Outcome
-) -> Telemetry:
+def _of_vehicle(state: LinkState, expected: ExpectedLink, place: int, common: Telemetry, outcome: Outcome) -> Telemetry:
     channels: list[ChannelFrames] = []
     for name in sorted(outcome.accepted):
         role = expected.role(name.scid, name.vcid, state.first_heard)
         if role is not None and role.vehicle == place:
             channels.extend(_channel_frames(name, role, outcome.accepted[name], expected.link.format == "mavlink"))
-    samples = _samples(_message_rows if expected.link.format == "mavlink" else _packet_rows, state, expected, place, outcome)
+    samples = _samples(
+        _message_rows if expected.link.format == "mavlink" else _packet_rows, state, expected, place, outcome
+    )
     return _with(
         common, vehicle=expected.vehicles[place].name, channels=tuple(channels), samples=samples,
         set_aside=tuple(sorted(set(outcome.set_aside))),
@@ -220,10 +221,14 @@ def _channel_frames(name: ChannelName, role: Role, rows: list[Accepted], is_mavl
             telemetry = [True] * len(selected) if is_mavlink else [row.telemetry for row in selected]
             found.append(
                 ChannelFrames(
-                    scid=name.scid, vcid=name.vcid, live=role.live and not replayed, modulus=name.modulus,
-                    times=tuple(row.at for row in selected), counts=tuple(row.count for row in selected),
+                    scid=name.scid,
+                    vcid=name.vcid,
+                    live=role.live and not replayed,
+                    modulus=name.modulus,
+                    times=tuple(row.at for row in selected),
+                    counts=tuple(row.frame_count for row in selected),
                     telemetry=tuple(telemetry),
-                )  # fmt: skip
+                )
             )
     return found
 

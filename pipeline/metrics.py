@@ -1,6 +1,6 @@
 """Every metric as data: name, kind, labels, help; and how telemetry and outputs become samples. Knows no exporter."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -16,7 +16,15 @@ ALERT_TYPES: Final = (
     "ended_before_landing", "contact_not_acquired", "relay_outage", "link_degraded", "bad_frame_burst", "data_silent",
     "source_stuck", "vehicle_restart", "clock_step", "early_landing", "unexpected_source", "recording_truncated",
 )  # fmt: skip
-REJECTIONS: Final = ("undecodable", "too_large", "bad_headers", "no_key", "unknown_link", "wrong_partition")
+REJECTIONS: Final = (
+    "undecodable",
+    "too_large",
+    "bad_headers",
+    "no_key",
+    "unknown_link",
+    "unknown_vehicle",
+    "wrong_partition",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +115,8 @@ class LinkCounts:
     dispositions: dict[str, int] = field(default_factory=dict)
     late: int = 0
     watermark: int = 0
+    """Nanoseconds on the relay's clock."""
+    heard: bool = False
 
     def take(self, telemetry: Telemetry, run: Run) -> Iterator[Sample]:
         """What this telemetry adds. Its totals are running ones, so taking it again adds nothing."""
@@ -121,10 +131,16 @@ class LinkCounts:
             self.late = telemetry.late
         heard = _heard(telemetry)
         if heard is not None:
-            yield Sample(IN_CONTACT, (link, run.origin), heard)
-        if (telemetry.relay_receive_time or 0) > self.watermark:
-            self.watermark = telemetry.relay_receive_time or 0
-            yield Sample(WATERMARK, (link, run.origin), self.watermark / SECOND)
+            self.heard = heard
+        self.watermark = max(self.watermark, telemetry.relay_receive_time or 0)
+
+
+def link_gauges(link: str, origin: OriginKind, counts: Iterable[LinkCounts]) -> Iterator[Sample]:
+    """The gauges of one link over all runs of one origin: of the run that is furthest."""
+    furthest = max(counts, key=lambda one: one.watermark, default=None)
+    if furthest is not None:
+        yield Sample(IN_CONTACT, (link, origin), furthest.heard)
+        yield Sample(WATERMARK, (link, origin), furthest.watermark / SECOND)
 
 
 def _heard(telemetry: Telemetry) -> bool | None:
@@ -139,38 +155,41 @@ def _heard(telemetry: Telemetry) -> bool | None:
     return None if listened.carrier_lock == "unknown" else listened.carrier_lock == "in_lock"
 
 
+_FLIGHTS_COUNTED: Final = 64
+
+
 @dataclass(slots=True)
 class VehicleCounts:
     """What was already counted of one (run, vehicle). Kept with the vehicle's state; JSON-able by `asdict`."""
 
     open: dict[str, str] = field(default_factory=dict)
     """Incident id → type."""
-    seen: dict[str, str] = field(default_factory=dict)
-    """Incident id → its newest state."""
     missing: dict[str, int] = field(default_factory=dict)
-    """Flight → frames missing."""
+    """Flight → frames missing, of the newest flights; the others stand in `missing_before`."""
+    missing_before: int = 0
 
     def take(self, output: Output) -> Iterator[Sample]:
-        """Incidents raised by this output; the gauges are read off with `active`."""
+        """An incident raised by this output; the gauges are read off with `vehicle_gauges`."""
         if isinstance(output, Revision):
-            if output.incident_id not in self.seen:
+            if output.revision == 1:
                 yield Sample(INCIDENTS_OPENED, (output.vehicle, output.type, output.origin), 1)
-            self.seen[output.incident_id] = output.state
             if output.state == "open":
                 self.open[output.incident_id] = output.type
             else:
                 self.open.pop(output.incident_id, None)
-        else:
-            missing = output.facts.get("frames_missing")
-            self.missing[output.name] = missing if isinstance(missing, int) else 0
+            return
+        missing = output.facts.get("frames_missing")
+        self.missing[output.name] = missing if isinstance(missing, int) else 0
+        if len(self.missing) > _FLIGHTS_COUNTED:
+            self.missing_before += self.missing.pop(next(iter(self.missing)))
 
 
-def active(vehicle: str, origin: OriginKind, counts: Mapping[str, VehicleCounts]) -> Iterator[Sample]:
-    """The gauges of one vehicle over all runs of one origin. `counts`: run → its counts."""
+def vehicle_gauges(vehicle: str, origin: OriginKind, counts: Collection[VehicleCounts]) -> Iterator[Sample]:
+    """The gauges of one vehicle over all runs of one origin."""
     for alert in ALERT_TYPES:
-        number = sum(list(one.open.values()).count(alert) for one in counts.values())
+        number = sum(list(one.open.values()).count(alert) for one in counts)
         yield Sample(INCIDENTS_ACTIVE, (vehicle, alert, origin), number)
-    yield Sample(MISSING, (vehicle, origin), sum(sum(one.missing.values()) for one in counts.values()))
+    yield Sample(MISSING, (vehicle, origin), sum(one.missing_before + sum(one.missing.values()) for one in counts))
 
 
 def as_json(counts: LinkCounts | VehicleCounts) -> dict[str, Any]:

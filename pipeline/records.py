@@ -6,7 +6,7 @@ Every time is an integer: nanoseconds since 1970-01-01T00:00:00Z, on the clock i
 
 import struct
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -187,11 +187,12 @@ def _decode_frames(link: str, value: bytes) -> FramesReceived:
     )  # fmt: skip
 
 
+_LOCKS: Final = set(get_args(LockStatus))
 _TEXTS: Final = {
-    "production_status": {"running", "interrupted", "halted"},
-    **dict.fromkeys(
-        ("carrier_lock", "subcarrier_lock", "symbol_sync_lock"), {"in_lock", "out_of_lock", "not_in_use", "unknown"}
-    ),
+    "production_status": set(get_args(ProductionStatus)),
+    "carrier_lock": _LOCKS,
+    "subcarrier_lock": _LOCKS,
+    "symbol_sync_lock": _LOCKS,
 }
 
 

@@ -93,7 +93,11 @@ def decode_telemetry(value: bytes) -> Telemetry:
     listened = body["listened"]
     body["origin"] = Origin(*body["origin"])
     body["listened"] = None if listened is None else Listened(**listened)
-    columns: tuple[tuple[str, Any], ...] = (("channels", ChannelFrames), ("samples", Samples), ("out_of_scope", OutOfScope))
+    columns: tuple[tuple[str, Any], ...] = (
+        ("channels", ChannelFrames),
+        ("samples", Samples),
+        ("out_of_scope", OutOfScope),
+    )
     for name, column in columns:
         body[name] = tuple(
             column(**{key: tuple(value) if isinstance(value, list) else value for key, value in one.items()})

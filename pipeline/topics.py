@@ -193,6 +193,14 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
     )  # fmt: skip
 
 
+def run_of(headers: Mapping[str, bytes]) -> Run:
+    """Whose a record is that may have been rejected for its headers: live where they do not say."""
+    try:
+        return read_headers(headers).run
+    except RecordError:
+        return Run()
+
+
 def _read_type(ce_type: str) -> tuple[TopicName, str]:
     for topic in TOPICS.values():
         for kind in topic.schemas:

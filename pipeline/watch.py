@@ -91,9 +91,7 @@ def watch(state: VehicleState, telemetry: Telemetry, mission: Mission, run: Run)
     if picture.watermark is None:
         return ()
     flights, incidents = verdict(picture)
-    moment = Moment(
-        picture.watermark, telemetry.earth_receive_time, telemetry.kind in ENDS_SESSION, telemetry.origin
-    )
+    moment = Moment(picture.watermark, telemetry.earth_receive_time, telemetry.kind in ENDS_SESSION, telemetry.origin)
     changed, revisions = revise(state.published, incidents, moment, run, mission.name)
     state.published.update(changed)
     for name in changed:

@@ -41,7 +41,7 @@ class ChannelName(NamedTuple):
 class Candidate(NamedTuple):
     """A frame that passed its check and is not plausible; it waits for the frames that confirm or contradict it."""
 
-    count: int
+    frame_count: int
     at: int
     octets: bytes
     digest: int
@@ -56,7 +56,7 @@ class Candidate(NamedTuple):
 
 class Accepted(NamedTuple):
     at: int
-    count: int
+    frame_count: int
     telemetry: bool
     replayed: bool
 
@@ -80,7 +80,8 @@ class Outcome:
 
 class Channel:
     __slots__ = (
-        "_changed_packets", "_held_changed", "_packet_parts", "extraction", "held", "history", "name", "newest", "period", "recent",
+        "_changed_packets", "_held_changed", "_packet_parts", "extraction", "held", "history", "name", "newest",
+        "period", "recent",
     )  # fmt: skip
 
     def __init__(self, name: ChannelName, period: int | None, wanted: frozenset[int] | None, *, packets: bool) -> None:
@@ -110,7 +111,11 @@ class Channel:
             if word is not None:
                 outcome.dispositions[word] += 1
                 continue
-            pointer, start, end = frames.first_header_pointers[place], frames.zone_starts[place], frames.zone_ends[place]
+            pointer, start, end = (
+                frames.first_header_pointers[place],
+                frames.zone_starts[place],
+                frames.zone_ends[place],
+            )
             if self._is_plausible(count, at):
                 replayed = frames.replayed[place]
                 self._accept(count, at, octets_digest, replayed, pointer, frame[start:end], outcome)
@@ -123,7 +128,8 @@ class Channel:
             else:
                 side = 1 if self.newest is None or at >= self.newest else -1
                 self._hold(
-                    Candidate(count, at, frame, octets_digest, frames.replayed[place], pointer, start, end, side, 0), outcome
+                    Candidate(count, at, frame, octets_digest, frames.replayed[place], pointer, start, end, side, 0),
+                    outcome,
                 )
 
     def settle(self, outcome: Outcome) -> None:
@@ -142,7 +148,7 @@ class Channel:
             return None
         known = self.recent.digest_of(count, at)
         if known is None and self.held:
-            known = next((one.digest for one in self.held if one.count == count and one.at == at), None)
+            known = next((one.digest for one in self.held if one.frame_count == count and one.at == at), None)
         if known is None:
             return "duplicate" if self.recent.forgot and self.history.covers(count, at) else None
         if known == octets_digest:
@@ -203,7 +209,7 @@ class Channel:
     def _hear_out(self, count: int, at: int, outcome: Outcome) -> None:
         """What an accepted frame says of the candidates."""
         for candidate in list(self.held):
-            heard = Reference(candidate.at, candidate.count, None)
+            heard = Reference(candidate.at, candidate.frame_count, None)
             if confirms(heard, count, at, self.name.modulus, self.period):
                 self._believe([candidate], outcome)
             elif (at - candidate.at) * candidate.side >= 0:
@@ -215,14 +221,16 @@ class Channel:
                     self._held_changed = True
 
     def _confirm(self, one: Candidate, other: Candidate) -> bool:
-        return confirms(Reference(one.at, one.count, None), other.count, other.at, self.name.modulus, self.period)
+        return confirms(
+            Reference(one.at, one.frame_count, None), other.frame_count, other.at, self.name.modulus, self.period
+        )
 
     def _believe(self, candidates: list[Candidate], outcome: Outcome) -> None:
         self._held_changed = True
         for one in candidates:
             self.held.remove(one)
             zone = one.octets[one.zone_start : one.zone_end]
-            self._accept(one.count, one.at, one.digest, one.replayed, one.pointer, zone, outcome)
+            self._accept(one.frame_count, one.at, one.digest, one.replayed, one.pointer, zone, outcome)
 
     def _disbelieve(self, candidate: Candidate, outcome: Outcome) -> None:
         self._held_changed = True
@@ -269,7 +277,7 @@ class Channel:
 def _tell(rows: list[Accepted], row: Accepted) -> None:
     """The frame carries telemetry, as is now known: say so in its row, or in one more if that is already sent."""
     for place, other in enumerate(rows):
-        if (other.at, other.count, other.replayed) == (row.at, row.count, row.replayed):
+        if (other.at, other.frame_count, other.replayed) == (row.at, row.frame_count, row.replayed):
             rows[place] = row
             return
     rows.append(row)

@@ -31,12 +31,14 @@ def from_parts(parts: list[str]) -> bytes:
     return zlib.decompress(octets[1:]) if octets[:1] == b"z" else octets[1:]
 
 
-class Chunks(Generic[T]):  # noqa: UP046 - the type parameter syntax needs Python 3.12
+class Chunks(Generic[T]):
     """Number of a stretch of time → what is kept of it. At most a few are unpacked at any moment."""
 
     __slots__ = ("_hot", "_new", "_pack", "_packed", "_stored_parts", "_unpack", "changed", "name")
 
-    def __init__(self, name: str, new: Callable[[], T], pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> None:
+    def __init__(
+        self, name: str, new: Callable[[], T], pack: Callable[[T], bytes], unpack: Callable[[bytes], T]
+    ) -> None:
         self.name = name
         self.changed: set[int] = set()
         """Numbers of the chunks that changed since they were last stored."""

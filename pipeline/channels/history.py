@@ -44,7 +44,7 @@ class Reference(NamedTuple):
     """The frame of the channel that is nearest in time."""
 
     at: int
-    count: int
+    frame_count: int
     period: float | None
 
 

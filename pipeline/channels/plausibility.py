@@ -43,7 +43,7 @@ def _window(modulus: int) -> int:
 
 def _agree(reference: Reference, count: int, at: int, modulus: int, period: int | None, window: int) -> bool:
     elapsed = at - reference.at
-    ahead = signed(count - reference.count, modulus)
+    ahead = signed(count - reference.frame_count, modulus)
     if 0 <= (ahead if elapsed >= 0 else -ahead) <= _PAUSED:
         return True
     if period is None and (modulus <= 4 * 256 or abs(ahead) <= window):

@@ -102,7 +102,10 @@ class Evidence:
             self.stopped.add((link, session), int(telemetry.recording_whole))
             return
         self.earth.add(
-            (link, session), earth, earth, (() if relay is None else ((earth, relay),), () if relay is None else ((-relay,),))
+            (link, session),
+            earth,
+            earth,
+            (() if relay is None else ((earth, relay),), () if relay is None else ((-relay,),)),
         )
         if relay is not None:
             self.reached.add((link, session), relay)

@@ -12,6 +12,7 @@ made from its definition, so that two programs with different definitions refuse
 
 from binascii import crc_hqx
 from functools import cache
+from mmap import mmap
 from typing import Final, NamedTuple
 
 MAGIC_V1: Final = 0xFE
@@ -27,6 +28,20 @@ _CHECK_OCTETS: Final = 2
 _SIGNATURE_OCTETS: Final = 13
 
 
+ANY_SYSTEM: Final = 0
+"""In a mission file: the first vehicle that is heard, whatever its system id. On the link 0 is "to all": nobody
+sends as 0, so no vehicle loses its id to this."""
+
+_GROUND_RADIO: Final = 51
+_FIRST_GROUND_STATION: Final = 240
+
+
+def may_be_vehicle(system: int) -> bool:
+    """Whether a vehicle would use this system id. By custom 51 is the ground modem (RADIO_STATUS) and ground stations
+    count down from 255."""
+    return 0 < system < _FIRST_GROUND_STATION and system != _GROUND_RADIO
+
+
 class Message(NamedTuple):
     """One message that passed its check."""
 
@@ -38,7 +53,7 @@ class Message(NamedTuple):
     """As sent: v2 leaves out the zeros at the end, v1 knows no extension fields."""
 
 
-def stated_length(octets: bytes, at: int = 0) -> int | None:
+def stated_length(octets: bytes | mmap, at: int = 0) -> int | None:
     """How many octets the message that starts at `at` says it has, check and signature included. None where no
     message starts there, or where too few octets are left to say."""
     if len(octets) < at + 3:
@@ -82,7 +97,7 @@ def read_message(octets: bytes) -> Message | str:
     return Message(system, component, sequence, message_id, octets[payload_at:check_at])
 
 
-def starts_whole_message(octets: bytes, at: int) -> int:
+def starts_whole_message(octets: bytes | mmap, at: int) -> int:
     """The length of the message at `at` if it is all there and passes its check, else 0."""
     length = stated_length(octets, at)
     if length is None or len(octets) < at + length:

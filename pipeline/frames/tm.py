@@ -17,7 +17,6 @@ from pipeline.frames.frame import FRAME_ERROR_CONTROL_FIELD, LENGTH, NO_PACKET_S
 
 PRIMARY_HEADER_OCTETS: Final = 6
 OPERATIONAL_CONTROL_FIELD_OCTETS: Final = 4
-LONGEST_FRAME: Final = 2048
 VIRTUAL_CHANNEL_COUNT_MODULUS: Final = 256
 
 
@@ -30,7 +29,7 @@ def read(octets: list[bytes], managed: Managed) -> Frames:
     reasons, scids, vcids, counts = frames.reasons, frames.scids, frames.vcids, frames.virtual_channel_frame_counts
     pointers, starts, ends = frames.first_header_pointers, frames.zone_starts, frames.zone_ends
     frames.moduli = [VIRTUAL_CHANNEL_COUNT_MODULUS] * len(octets)
-    if not PRIMARY_HEADER_OCTETS <= end <= LONGEST_FRAME:
+    if end < PRIMARY_HEADER_OCTETS:
         return frames
     remainder = check.frame_error_control_field
     for at, frame in enumerate(octets):
@@ -52,7 +51,7 @@ def read(octets: list[bytes], managed: Managed) -> Frames:
         if header & 0x1_0000_0000:
             stop -= OPERATIONAL_CONTROL_FIELD_OCTETS
         if header & 0x8000:  # 2 bits version, 6 bits length of the rest
-            start += 1 + (frame[PRIMARY_HEADER_OCTETS] & 0x3F) if length > PRIMARY_HEADER_OCTETS else 0
+            start += 1 + (frame[PRIMARY_HEADER_OCTETS] & 0x3F) if end > PRIMARY_HEADER_OCTETS else 0
         if header & 0x4000:
             start = stop
         else:

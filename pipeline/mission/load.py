@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Any, Final, get_args
 
 from pipeline.errors import MissionError
-from pipeline.mission.lines import Path, lines_of
 from pipeline.mission.definitions import read_packets
+from pipeline.mission.lines import Path, lines_of
 from pipeline.mission.model import FrameFormat, Link, Mission, Timers, Vehicle
 from pipeline.mission.plan import read_plan
 from pipeline.mission.table import Faults, Table
@@ -139,7 +139,9 @@ def _timers(table: Table) -> Timers:
     table.close()
     timers = Timers(**values)
     if timers.loss_seconds <= timers.suspect_seconds:
-        table.fault("loss_seconds", f"{timers.loss_seconds:g} s is not more than suspect_seconds, {timers.suspect_seconds:g} s")
+        table.fault(
+            "loss_seconds", f"{timers.loss_seconds:g} s is not more than suspect_seconds, {timers.suspect_seconds:g} s"
+        )
     if timers.loss_periods < timers.suspect_periods:
         table.fault("loss_periods", f"{timers.loss_periods:g} is less than suspect_periods, {timers.suspect_periods:g}")
     return timers

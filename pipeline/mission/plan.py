@@ -7,8 +7,6 @@ from pipeline.mission.model import ExpectedLoss, Link, Plan, Window
 from pipeline.mission.table import Table
 
 
-
-
 def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) -> Plan:
     """`windows`, `expected_losses` and `sleeps` of the table, each with `from` and `until`."""
     windows: list[Window] = []
@@ -23,7 +21,11 @@ def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) 
         elif vehicle not in links[link].vehicles:
             one.fault("link", f"link {link!r} does not hear vehicle {vehicle!r}")
         for other in windows:
-            if (other.vehicle, other.link) == (vehicle, link) and starts_at < other.ends_at and other.starts_at < ends_at:
+            if (
+                (other.vehicle, other.link) == (vehicle, link)
+                and starts_at < other.ends_at
+                and other.starts_at < ends_at
+            ):
                 one.fault("from", f"window {window.name!r} overlaps window {other.name!r} of the same vehicle and link")
         windows.append(window)
         one.close()

@@ -1,6 +1,7 @@
 """Reading a table of a TOML file key by key, with every fault kept and none raised on the way. Knows types and ranges;
 does not know what a mission is."""
 
+import contextlib
 import datetime as dt
 import difflib
 from collections.abc import Collection, Mapping
@@ -65,7 +66,11 @@ class Table:
     def name(self, key: str = "name") -> str:
         """A text that can stand in a key or a label: not empty, no white space, no slash."""
         value = self.text(key)
-        if key in self.data and isinstance(self.data[key], str) and (not value or any(c.isspace() or c == "/" for c in value)):
+        if (
+            key in self.data
+            and isinstance(self.data[key], str)
+            and (not value or any(c.isspace() or c == "/" for c in value))
+        ):
             self.fault(key, f"{value!r} is not a name: one word without white space or '/'")
         return value
 
@@ -98,17 +103,15 @@ class Table:
             return self._missing(key, default, 0)  # type: ignore[no-any-return]
         value = self.data[key]
         if isinstance(value, str):
-            try:
+            with contextlib.suppress(ValueError):
                 value = dt.datetime.fromisoformat(value)
-            except ValueError:
-                pass
         if not isinstance(value, dt.datetime) or value.tzinfo is None:
             self.fault(key, f"{value!s:.60} is not a moment with its offset, for example 2024-01-18T12:00:00Z")
             return 0
         return (value - EPOCH) // _MICROSECOND * 1_000
 
     def texts(self, key: str, default: D | _Required = REQUIRED) -> tuple[str, ...] | D:
-        return self._list(key, default, str, "texts")
+        return self._list(key, default, str, "texts")  # type: ignore[no-any-return]
 
     def wholes(self, key: str, default: D | _Required = REQUIRED, *, low: int, high: int) -> tuple[int, ...] | D:
         values = self._list(key, default, int, f"whole numbers from {low} to {high}")
@@ -116,10 +119,10 @@ class Table:
             for position, value in enumerate(values):
                 if not low <= value <= high:
                     self.faults.add((*self.path, key, position), f"{value} is not from {low} to {high}")
-        return values
+        return values  # type: ignore[no-any-return]
 
     def numbers(self, key: str, default: D | _Required = REQUIRED) -> tuple[float, ...] | D:
-        return self._list(key, default, (int, float), "numbers")
+        return self._list(key, default, (int, float), "numbers")  # type: ignore[no-any-return]
 
     def raw(self, key: str, default: Any = None) -> Any:
         self.asked.add(key)

@@ -28,10 +28,10 @@ _HIGHEST_VCID: Final[Mapping[FrameFormat, int]] = {"tm": 7, "aos": 63, "mavlink"
 def read_vehicle(table: Table, packets: Mapping[str, Packet], formats: frozenset[FrameFormat]) -> Vehicle:
     """One of `[[vehicles]]`; `formats` are those of the links it is on."""
     known = [one for one in formats if one in _HIGHEST_SCID] or ["tm"]
-    high_vcid = min(_HIGHEST_VCID[one] for one in known)  # type: ignore[index]
+    high_vcid = min(_HIGHEST_VCID[one] for one in known)
     is_mavlink = "mavlink" in formats
     name = table.name()
-    scid = table.whole("scid", low=0, high=min(_HIGHEST_SCID[one] for one in known))  # type: ignore[index]
+    scid = table.whole("scid", low=0, high=min(_HIGHEST_SCID[one] for one in known))
     realtime = table.wholes("realtime_vcids", (0,), low=0, high=high_vcid)
     recorded = table.wholes("recorded_vcids", (), low=0, high=high_vcid)
     idle = table.wholes("idle_vcids", (), low=0, high=high_vcid)
@@ -126,7 +126,9 @@ def _flights(tables: tuple[Table, ...]) -> tuple[PlannedFlight, ...]:
             if other.number == flight.number:
                 table.fault("number", f"flight {flight.number} is listed twice")
             elif abs(other.starts_at - flight.starts_at) < other.within + flight.within:
-                table.fault("starts_at", f"a take-off could be that of flight {other.number} or of flight {flight.number}")
+                table.fault(
+                    "starts_at", f"a take-off could be that of flight {other.number} or of flight {flight.number}"
+                )
         flights.append(flight)
     return tuple(flights)
 

@@ -73,7 +73,9 @@ class Front:
 class Extraction:
     """The packets of one virtual channel. `wanted`: the APIDs whose octets are kept; None keeps all."""
 
-    __slots__ = ("chains", "completed", "fronts", "latest", "modulus", "near", "order", "spilled", "told_late", "wanted")
+    __slots__ = (
+        "chains", "completed", "fronts", "latest", "modulus", "near", "order", "spilled", "told_late", "wanted",
+    )  # fmt: skip
 
     def __init__(self, modulus: int, near: int | None = None, wanted: frozenset[int] | None = None) -> None:
         self.modulus = modulus
@@ -190,12 +192,12 @@ class Extraction:
             self.spilled.extend((count, time, at) for count, time in chain.frames if time != at)
 
     def _follows(self, before: int, at: int) -> bool:
-        return 0 <= at - before and (self.near is None or at - before <= self.near)
+        return before <= at and (self.near is None or at - before <= self.near)
 
     def _prune(self) -> None:
         oldest = self.order - KEPT_FRAMES
         for parts in (self.chains, self.fronts):
-            for count in [count for count, part in parts.items() if part.order < oldest]:  # type: ignore[attr-defined]
+            for count in [count for count, part in parts.items() if part.order < oldest]:
                 del parts[count]
 
     def to_json(self) -> dict[str, Any]:
@@ -204,7 +206,8 @@ class Extraction:
             "order": self.order,
             "latest": self.latest,
             "chains": [
-                [count, _text(one.octets), one.frames, one.at, one.live, one.order] for count, one in self.chains.items()
+                [count, _text(one.octets), one.frames, one.at, one.live, one.order]
+                for count, one in self.chains.items()
             ],
             "fronts": [
                 [count, _text(one.octets), one.at, one.live, one.through, one.told, one.order]

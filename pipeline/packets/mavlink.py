@@ -3,6 +3,7 @@ GLOBAL_POSITION_INT: altitude), so each is read together with the last ones of t
 where a field stands in a payload is pymavlink's.
 """
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -209,6 +210,4 @@ def _wanted() -> dict[int, str]:
 
 @cache
 def _definitions() -> ModuleType:
-    from pymavlink.dialects.v20 import all as definitions
-
-    return definitions
+    return importlib.import_module("pymavlink.dialects.v20.all")

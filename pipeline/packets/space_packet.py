@@ -1,9 +1,9 @@
 """Space Packets (CCSDS 133.0-B-2). Knows the packet; does not know what its data mean or which frames brought it.
 
-     0 1 2 3 4 5 6 7 8 9 a b c d e f
-    |VER. |T|S|        APID         |
-    |SEQ|  SEQUENCE COUNT           |
-    |  PACKET DATA LENGTH - 1       |
+ 0 1 2 3 4 5 6 7 8 9 a b c d e f
+|VER. |T|S|        APID         |
+|SEQ|  SEQUENCE COUNT           |
+|  PACKET DATA LENGTH - 1       |
 """
 
 from typing import Final, NamedTuple

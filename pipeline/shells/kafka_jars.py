@@ -75,17 +75,19 @@ def _is_cached(jar: Jar, folder: Path) -> bool:
 def _fetch(jars: list[Jar], folder: Path, progress: Progress) -> None:
     done, total = 0, sum(jar.octets for jar in jars)
     progress(done, total)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="fetching-") as scratch:
-        with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
-            fetched = {pool.submit(_fetch_one, jar, folder, Path(scratch)): jar for jar in jars}
-            try:
-                for one in as_completed(fetched):
-                    one.result()
-                    done += fetched[one].octets
-                    progress(done, total)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix="fetching-") as scratch,
+        ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool,
+    ):
+        fetched = {pool.submit(_fetch_one, jar, folder, Path(scratch)): jar for jar in jars}
+        try:
+            for one in as_completed(fetched):
+                one.result()
+                done += fetched[one].octets
+                progress(done, total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _fetch_one(jar: Jar, folder: Path, scratch: Path) -> None:

@@ -121,9 +121,7 @@ class Settings:
         return logging.getLevelNamesMapping()[self.log_level.upper()]
 
 
-def load_settings(
-    flags: Mapping[str, object] | None = None, environment: Mapping[str, str] = os.environ
-) -> Settings:
+def load_settings(flags: Mapping[str, object] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from flags (None: not given) over RELAYWATCH_* over defaults.
 
     Flags that are no setting are passed over, so a whole argparse namespace may be given. Raises SettingsError

@@ -69,5 +69,7 @@ def _aos_header(link: Link, heading: Heading) -> bytes:
     used = heading.cycle >= 0
     signalling = heading.replay << 7 | used << 6 | (heading.cycle & 0xF if used else 0)
     head = first << 32 | (heading.virtual_channel_frame_count & 0xFFFFFF) << 8 | signalling
-    octets = head.to_bytes(6, "big") + bytes(2 if link.frame_header_error_control else 0) + bytes(link.insert_zone_octets)
+    octets = (
+        head.to_bytes(6, "big") + bytes(2 if link.frame_header_error_control else 0) + bytes(link.insert_zone_octets)
+    )
     return octets + heading.first_header_pointer.to_bytes(2, "big")

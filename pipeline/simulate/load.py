@@ -98,7 +98,9 @@ def load_scenario(
     if not data.get("flights") and not data.get("contacts"):
         said_here["flights"] = (said.Flight(profile=NOMINAL_PROFILE),)
     if not data.get("sessions"):
-        said_here["sessions"] = tuple(said.Session(link=one.name, from_s=-120.0, until_s=600.0) for one in mission.links)
+        said_here["sessions"] = tuple(
+            said.Session(link=one.name, from_s=-120.0, until_s=600.0) for one in mission.links
+        )
     return Scenario(mission=mission, mission_data=merged, **said_here)
 
 

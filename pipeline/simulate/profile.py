@@ -30,7 +30,9 @@ def state_at(profile: Sequence[Segment], seconds: float) -> State:
         if seconds < segment.until_s or segment is profile[-1]:
             rate = (segment.altitude_m - altitude) / span
             return State(
-                phase=segment.phase, altitude_m=altitude + rate * (min(seconds, segment.until_s) - starts_s), climb_rate=rate
+                phase=segment.phase,
+                altitude_m=altitude + rate * (min(seconds, segment.until_s) - starts_s),
+                climb_rate=rate,
             )
         starts_s, altitude = segment.until_s, segment.altitude_m
     return State(phase="landed", altitude_m=0.0, climb_rate=0.0)

@@ -30,7 +30,9 @@ class Channel:
         """Received power of a frame."""
         radio = self.scenario.radio
         height = max(sent.altitude_m, LOWEST_ANTENNA_M)
-        return radio.transmit_dbm - path_loss_db(radio.distance_m, radio.antenna_height_m, height) - self._faded_db(sent)
+        return (
+            radio.transmit_dbm - path_loss_db(radio.distance_m, radio.antenna_height_m, height) - self._faded_db(sent)
+        )
 
     def loses(self, sent: Sent) -> bool:
         """Whether this frame does not arrive. Draws from the seed's chance once for each frame sent."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.mission.model import Link
-from pipeline.records import DataEnded, FramesReceived, Listened, ProductionStatus, Record
+from pipeline.records import DataEnded, FramesReceived, Listened, LockStatus, ProductionStatus, Record
 from pipeline.simulate.frames import seal
 from pipeline.simulate.noise import Reception, flip
 from pipeline.simulate.radio import Channel
@@ -118,11 +118,12 @@ class Receiver:
             (
                 one.status
                 for one in self.scenario.production
-                if one.link in ("", self.link.name) and self.scenario.at(one.from_s) <= starts_at < self.scenario.at(one.until_s)
+                if one.link in ("", self.link.name)
+                and self.scenario.at(one.from_s) <= starts_at < self.scenario.at(one.until_s)
             ),
             "running",
         )
-        lock = "in_lock" if heard else "out_of_lock"
+        lock: LockStatus = "in_lock" if heard else "out_of_lock"
         self._add(
             Listened(
                 **self._common(ends_at), starts_at=starts_at, ends_at=ends_at, production_status=status,
@@ -136,7 +137,8 @@ class Receiver:
         if self.records:
             earth = max(earth, self.records[-1].earth_receive_time)
         return {
-            "link": self.link.name, "session": self.starts_at, "sequence": len(self.records), "earth_receive_time": earth,
+            "link": self.link.name, "session": self.starts_at, "sequence": len(self.records),
+            "earth_receive_time": earth,
         }  # fmt: skip
 
     def _add(self, record: Record) -> None:

@@ -63,4 +63,6 @@ def _check(scenario: Scenario, link: Link, first: Link) -> None:
         raise MissionError(f"{where}: a vehicle sends the same frames on every link, and {first.name} has other ones")
     least = FLIGHT_PACKET_OCTETS + SHORTEST_PACKET
     if data_field_octets(link) < least:
-        raise MissionError(f"{where}: a flight packet needs a data field of {least} octets, not {data_field_octets(link)}")
+        raise MissionError(
+            f"{where}: a flight packet needs a data field of {least} octets, not {data_field_octets(link)}"
+        )

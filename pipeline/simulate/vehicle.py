@@ -34,7 +34,7 @@ FIRST_ONBOARD_EPOCH: Final = 946_684_800_250_000_000
 """2000-01-01T00:00:00.25Z on the relay's clock: until its first reset the on-board clock counts from there."""
 SAMPLE_PERIOD_S: Final = 0.1
 IDLE_MARGIN_S: Final = 3.0
-"""Around take-off, landing and the start of a contact no frame is idle, so that the moments are those of the profile."""
+"""Around take-off, landing and the start of a contact no frame is idle: the moments are those of the profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +75,8 @@ class Sender:
         self.restarts = sorted(self._own(scenario.restarts), key=lambda one: one.at_s)
         self.restarts_done = 0
         counts = scenario.counts
-        self.counts = Counter({vcid: counts.realtime for vcid in vehicle.realtime_vcids})
-        self.counts.update({vcid: counts.recorded for vcid in vehicle.recorded_vcids})
+        self.counts = Counter(dict.fromkeys(vehicle.realtime_vcids, counts.realtime))
+        self.counts.update(dict.fromkeys(vehicle.recorded_vcids, counts.recorded))
         self.counts[AOS_IDLE_VCID] += counts.idle
         self.master_count = counts.master
         self.cycle_starts_at = counts.cycle
@@ -145,7 +145,11 @@ class Sender:
 
     def _flight(self, flight: Flight, chance: random.Random) -> Iterator[Turn]:
         landing_s = next(
-            (one.until_s for one, after in zip(flight.profile, flight.profile[1:], strict=False) if after.phase == "landed"),
+            (
+                one.until_s
+                for one, after in zip(flight.profile, flight.profile[1:], strict=False)
+                if after.phase == "landed"
+            ),
             flight.profile[-1].until_s,
         )
         frames = round((flight.profile[-1].until_s - flight.from_s) / SAMPLE_PERIOD_S)

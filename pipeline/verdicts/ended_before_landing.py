@@ -139,7 +139,9 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
     if _undecodable(picture, silence):
         known.append("A signal was present in that time, and could not be decoded.")
     if (entry := expected_loss(picture, flight, silence, sample)) is not None:
-        known.append(f"The plan expected a loss: {entry.reason} (entry {entry.name!r}, until {instant(entry.ends_at)}).")
+        known.append(
+            f"The plan expected a loss: {entry.reason} (entry {entry.name!r}, until {instant(entry.ends_at)})."
+        )
     known.extend(_afterwards(picture, flight, silence))
     inferred = []
     if (touchdown := _predicted_touchdown(silence.last_good_at, sample)) is not None:
@@ -169,7 +171,8 @@ def _reported(sample: Sample) -> str:
 
 def _afterwards(picture: Picture, flight: Flight, silence: Silence) -> Iterator[str]:
     if silence.alive_at is not None:
-        yield f"Next good frame at {instant(silence.alive_at)}, {seconds(silence.alive_at - silence.last_good_at)} later."
+        later = seconds(silence.alive_at - silence.last_good_at)
+        yield f"Next good frame at {instant(silence.alive_at)}, {later} later."
     if silence.restarted_at is not None:
         yield f"The vehicle had restarted when it was heard again (boot count up at {instant(silence.restarted_at)})."
     last = last_recorded(picture, flight)

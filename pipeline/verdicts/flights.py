@@ -201,9 +201,7 @@ def _ending_by(
     holds_from = picture.holds_from(stretch)
     if holds_from is None:
         return None
-    over = picture.earliest(
-        lambda key: _shows_ground(key) or _higher(key.boot, boot), stretch.first - 1, stretch.last
-    )
+    over = picture.earliest(lambda key: _shows_ground(key) or _higher(key.boot, boot), stretch.first - 1, stretch.last)
     flying = [
         values
         for values in picture.earliest(lambda key: key.state == "flight", stretch.first - 1, stretch.last)
@@ -255,7 +253,9 @@ def _next_flight_on_board(picture: Picture, takeoff: int, key: SampleKey) -> int
         values.spacecraft_time
         for sample, segment in picture.samples
         if sample.boot == key.boot and sample.state == "ground"
-        for values in picture.earliest(lambda other: other.state == "flight" and other.boot == key.boot, segment.last)[:1]
+        for values in picture.earliest(lambda other: other.state == "flight" and other.boot == key.boot, segment.last)[
+            :1
+        ]
         if values.spacecraft_time is not None and values.spacecraft_time > takeoff
     ]
     return min(flying, default=None)

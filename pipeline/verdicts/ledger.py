@@ -25,7 +25,11 @@ def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
         "assigned_altitude_m": planned.assigned_altitude_m if planned else None,
         "assigned_altitude_reached": assigned_reached(flight, top[0] if top else None),
         "silences": [
-            {"last_good_at": rfc3339(s.last_good_at), "raised_at": rfc3339(s.raised_at), "ended_at": rfc3339(s.ended_at)}
+            {
+                "last_good_at": rfc3339(s.last_good_at),
+                "raised_at": rfc3339(s.raised_at),
+                "ended_at": rfc3339(s.ended_at),
+            }
             for s in flight.silences
         ],
         "channels": channels_of(picture, flight.takeoff_at, end),

@@ -124,7 +124,9 @@ class Picture:
             return None
         latest = {session.link: session for session in self.sessions}
         waiting = [
-            mark for link, mark in marks.items() if mark is not None and link in latest and not self.is_over(latest[link])
+            mark
+            for link, mark in marks.items()
+            if mark is not None and link in latest and not self.is_over(latest[link])
         ]
         return min(waiting) if waiting else max(known)
 

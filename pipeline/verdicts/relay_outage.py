@@ -92,7 +92,10 @@ def _gaps(picture: Picture, session: Session, silent: int) -> Iterator[Outage]:
             reached = max(-before.payload[1][0][0], reached if reached is not None else -(1 << 62))
         if reached is not None:
             yield Outage(
-                reached + silent, after.first, reached, f"nothing was delivered for {seconds(after.first - before.last)}"
+                reached + silent,
+                after.first,
+                reached,
+                f"nothing was delivered for {seconds(after.first - before.last)}",
             )
     if not arrivals or session in picture.evidence.ended.values:
         return

@@ -67,9 +67,7 @@ def _by_boot_count(picture: Picture) -> Iterator[Restart]:
 
 def _by_falling_back(picture: Picture) -> Iterator[Restart]:
     """Without a boot count: the on-board clock behind where it was, at a frame before which the counts break."""
-    clocks = sorted(
-        (segment.first, segment) for key, segment in picture.evidence.clock.items() if key[0] is None
-    )
+    clocks = sorted((segment.first, segment) for key, segment in picture.evidence.clock.items() if key[0] is None)
     least = picture.timer(20, 2.0)
     breaks = _count_breaks(picture)
     for (_, before), (at, after) in zip(clocks, clocks[1:], strict=False):

@@ -1,0 +1,71 @@
+"""`relaywatch`: the verbs. Output for people on a terminal, JSON Lines with --json; progress and faults on stderr.
+Exit status 0: ran. 1: an incident is open and --exit-code was given. 2: could not run. Knows argparse and nothing of
+what a command does."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final, NoReturn
+
+from pipeline.errors import RelayWatchError
+from pipeline.shells.commands import COMMANDS, load
+
+RAN: Final = 0
+INCIDENT_OPEN: Final = 1
+COULD_NOT_RUN: Final = 2
+INTERRUPTED: Final = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(COULD_NOT_RUN, f"{self.prog}: {message} ({self.prog} --help shows an example)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status of `relaywatch` with these words."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(words)
+    try:
+        arguments = parser.parse_args(words)
+        return load(arguments.command).run(arguments)
+    except RelayWatchError as fault:
+        sys.stdout.flush()
+        sys.stderr.write(f"relaywatch: {fault}\n")
+        return COULD_NOT_RUN
+    except KeyboardInterrupt:
+        sys.stderr.write("\nrelaywatch: interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough, as `head` does; Python must not complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return RAN
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """With the arguments of the one command that is asked for."""
+    parser = _Parser(
+        prog="relaywatch",
+        description="From relayed frames alone: when a transmission ended, what the vehicle was doing, whether that "
+        "was expected, and what is still not known.",
+        epilog="Start with `relaywatch demo`, or without a broker: `relaywatch analyze FILE`.",
+    )
+    parser.add_argument("--version", action="version", version=f"relaywatch {version('relaywatch')}")
+    verbs = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    asked = next((word for word in words if word in COMMANDS), None)
+    for name, text in COMMANDS.items():
+        if name != asked:
+            verbs.add_parser(name, help=text, add_help=False)
+            continue
+        command = load(name)
+        verb = verbs.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".",
+            epilog=f"example:\n{command.EXAMPLE}", formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        command.arguments(verb)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The commands of `relaywatch`. To add one: a file here with EXAMPLE, `arguments` and `run`, and one line below.
+
+A command is imported only when it is asked for: Faust, pymavlink and the like take longer to import than a small
+command takes to run.
+"""
+
+import argparse
+import importlib
+from typing import Final, Protocol, cast
+
+COMMANDS: Final[dict[str, str]] = {
+    "demo": "watch relaywatch say what happened to flight 72, on a private Kafka",
+    "analyze": "a recording to incidents, flights and digest, in one process with no broker",
+    "inspect": "account for every frame of a file",
+    "replay": "publish a recording to Kafka, at its own speed or faster",
+    "alerts": "print alerts as a subscriber reads them",
+    "worker": "run the Faust worker: frames to telemetry to alerts",
+    "topics": "create the topics of a namespace",
+    "kafka": "start, stop or look at a private Kafka on this machine",
+    "simulate": "a scenario file to a recording",
+    "check": "check a mission file and say what is in it",
+}
+"""Name → what `relaywatch --help` says of it, in the order in which a newcomer meets them."""
+
+
+class Command(Protocol):
+    """What a module of this package gives."""
+
+    EXAMPLE: str
+    """One worked example: the command after `$ ` and what it prints."""
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """The exit status. Raises RelayWatchError where it could not run: one clear line, status 2."""
+
+
+def load(name: str) -> Command:
+    return cast(Command, importlib.import_module(f"pipeline.shells.commands.{name}"))

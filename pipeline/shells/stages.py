@@ -1,0 +1,198 @@
+"""The two stages as the worker runs them: one record in, its outputs and metrics out. Knows records and topics;
+knows no Kafka client."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from pipeline import metrics, topics
+from pipeline.errors import RecordError
+from pipeline.metrics import LinkCounts, Sample, VehicleCounts
+from pipeline.mission.model import Mission
+from pipeline.outputs import Output, Revision
+from pipeline.records import Origin, OriginKind, Record, Run, decode_record
+from pipeline.shells.versions import Owner
+from pipeline.telemetry import Telemetry, decode_telemetry
+from pipeline.topics import Message, TopicName
+
+
+class State(Protocol):
+    def take_changes(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The two pure functions and the states they carry: those of `pipeline.flow`, but for tests."""
+
+    decode: Callable[[Any, Record, Origin, Mission], tuple[Telemetry, ...]]
+    watch: Callable[[Any, Telemetry, Mission, Run], tuple[Output, ...]]
+    new_link_state: Callable[[], State]
+    restore_link_state: Callable[[Mapping[str, Any]], State]
+    new_vehicle_state: Callable[[], State]
+    restore_vehicle_state: Callable[[Mapping[str, Any]], State]
+
+
+class Incoming(NamedTuple):
+    """A record as Kafka gave it."""
+
+    origin: Origin
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+    timestamp: int
+    """Kafka's: processing time, nanoseconds."""
+
+
+class Outgoing(NamedTuple):
+    message: Message
+    partition: int
+
+
+@dataclass(slots=True)
+class Live:
+    """The state of one owner while records pass."""
+
+    state: State
+    counts: LinkCounts | VehicleCounts
+    offset: int
+    """Highest offset of the stage's own topic that it contains."""
+    run: Run
+
+
+@dataclass(slots=True)
+class Partitions:
+    """How many partitions each topic has, as the cluster says."""
+
+    of: Mapping[TopicName, int]
+
+    def __getitem__(self, name: TopicName) -> int:
+        return self.of[name]
+
+
+class Parsed(NamedTuple):
+    owner: Owner
+    run: Run
+    body: Any
+
+
+class Stage(Protocol):
+    """What differs between the two agents."""
+
+    source: TopicName
+    table: str
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        """Raises RecordError where the record cannot be taken."""
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]: ...
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: Mapping[str, Any], offset: int, run: Run) -> Live: ...
+
+    def gauges(self, name: str, origin: OriginKind, lives: Iterable[Live]) -> Iterable[Sample]:
+        """Metrics of one link or vehicle that are a function of its states, not of what passes. `lives`: of all
+        its runs of this origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeStage:
+    """frames → telemetry, state per (run, link)."""
+
+    namespace: str
+    mission: Mission
+    partitions: Partitions
+    flow: Flow
+    source: TopicName = "frames"
+    table: str = "links"
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        envelope = topics.read_headers(incoming.headers)
+        link = _key(incoming, envelope, self.source)
+        if self.mission.link(link) is None:
+            known = ", ".join(one.name for one in self.mission.links)
+            raise RecordError("unknown_link", f"link is {link!r:.80}; mission {self.mission.name} has {known}")
+        _check_partition(incoming, topics.link_partition(self.mission, link, self.partitions["frames"]), link)
+        return Parsed(Owner(envelope.run.id, link), envelope.run, decode_record(link, incoming.value or b""))
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        outgoing: list[Outgoing] = []
+        samples: list[Sample] = []
+        for telemetry in self.flow.decode(live.state, parsed.body, incoming.origin, self.mission):
+            message = topics.telemetry_message(self.namespace, telemetry, parsed.run)
+            place = topics.vehicle_partition(self.mission, telemetry.vehicle, self.partitions["telemetry"])
+            outgoing.append(Outgoing(message, place))
+            assert isinstance(live.counts, LinkCounts)
+            samples += live.counts.take(telemetry, parsed.run)
+        return outgoing, samples
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: Mapping[str, Any], offset: int, run: Run) -> Live:
+        state = self.flow.new_link_state() if chunks is None else self.flow.restore_link_state(chunks)
+        return Live(state, LinkCounts(**counts), offset, run)
+
+    def gauges(self, name: str, origin: OriginKind, lives: Iterable[Live]) -> Iterable[Sample]:
+        return metrics.link_gauges(name, origin, [one.counts for one in lives if isinstance(one.counts, LinkCounts)])
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStage:
+    """telemetry → alerts and flights, state per (run, vehicle)."""
+
+    namespace: str
+    mission: Mission
+    partitions: Partitions
+    flow: Flow
+    source: TopicName = "telemetry"
+    table: str = "vehicles"
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        envelope = topics.read_headers(incoming.headers)
+        vehicle = _key(incoming, envelope, self.source)
+        if vehicle not in {one.name for one in self.mission.vehicles}:
+            known = ", ".join(one.name for one in self.mission.vehicles)
+            raise RecordError("unknown_vehicle", f"vehicle is {vehicle!r:.80}; mission {self.mission.name} has {known}")
+        _check_partition(
+            incoming, topics.vehicle_partition(self.mission, vehicle, self.partitions["telemetry"]), vehicle
+        )
+        try:
+            telemetry = decode_telemetry(incoming.value or b"")
+        except (ValueError, TypeError, KeyError, AttributeError) as fault:
+            raise RecordError("undecodable", f"telemetry of {vehicle} cannot be read: {fault!r:.200}") from None
+        return Parsed(Owner(envelope.run.id, vehicle), envelope.run, telemetry)
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        outgoing: list[Outgoing] = []
+        samples: list[Sample] = []
+        for output in self.flow.watch(live.state, parsed.body, self.mission, parsed.run):
+            name: TopicName = "alerts" if isinstance(output, Revision) else "flights"
+            place = topics.vehicle_partition(self.mission, topics.vehicle_of(output), self.partitions[name])
+            outgoing.append(Outgoing(topics.output_message(self.namespace, output), place))
+            assert isinstance(live.counts, VehicleCounts)
+            samples += live.counts.take(output)
+        return outgoing, samples
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: Mapping[str, Any], offset: int, run: Run) -> Live:
+        state = self.flow.new_vehicle_state() if chunks is None else self.flow.restore_vehicle_state(chunks)
+        return Live(state, VehicleCounts(**counts), offset, run)
+
+    def gauges(self, name: str, origin: OriginKind, lives: Iterable[Live]) -> Iterable[Sample]:
+        counts = [one.counts for one in lives if isinstance(one.counts, VehicleCounts)]
+        return metrics.vehicle_gauges(name, origin, counts)
+
+
+def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str:
+    if envelope.topic != topic:
+        raise RecordError("bad_headers", f"record of topic {envelope.topic} stands in {incoming.origin.topic}")
+    if not incoming.key:
+        raise RecordError("no_key", f"record has no key; the key of {topic} is the {topics.TOPICS[topic].key}")
+    try:
+        return incoming.key.decode()
+    except UnicodeDecodeError:
+        raise RecordError("no_key", f"the record's key is not UTF-8: {incoming.key!r:.60}") from None
+
+
+def _check_partition(incoming: Incoming, expected: int, name: str) -> None:
+    """State lives where its records come in: in two partitions there would be two halves of it."""
+    if incoming.origin.partition != expected:
+        raise RecordError(
+            "wrong_partition", f"{name} belongs to partition {expected} of {incoming.origin.topic}, "
+            f"the record stands in {incoming.origin.partition}"
+        )  # fmt: skip

@@ -1,0 +1,28 @@
+"""Faust's table as the worker uses it: Faust replays its changelog, the versions in it are kept apart. Written only by
+awaited sends to the changelog topic (`Guard`), never by `table[key] = value`: that goes through a buffer whose
+flush before a commit can give up."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import faust
+from faust.types import EventT
+
+from pipeline.shells.versions import Versions
+
+
+class VersionedTable(faust.Table):  # type: ignore[type-arg]
+    """A table whose content is `versions`. Replaying a part of the changelog again changes nothing: after a
+    rebalance Faust reads it from an old position over what is newer."""
+
+    versions: Versions
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.versions = Versions()
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        for event in batch:
+            key: Any = event.key
+            value: Any = event.value
+            self.versions.replay(event.message.partition, key, value)

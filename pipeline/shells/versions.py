@@ -1,0 +1,205 @@
+"""State as it stands in a table's changelog: chunks in versions, from which the one state that belongs together is
+read again. Knows the entries' form; knows no Kafka and nothing of what is in a state.
+
+The state of one owner (a run's link or vehicle) is some chunks and a head. One batch changes several of them, and a
+process may die after any. So a chunk's entry holds its new value and the one before, each with the source offset it
+stands for, and the head is written when all chunks are acknowledged:
+
+    chunk   {"now": [offset, value], "was": [offset, value] or null}
+    head    {"now": [offset, {"state": ..., "counts": ..., "origin": ...}]}
+
+A chunk whose offset is above the head's was written by a process that died before the head: what it was before
+counts. Since a state is a function of the records up to an offset, every version is true at its offset, whoever
+wrote it: a worker that was thought dead can add old versions, never wrong ones.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from pipeline.errors import RelayWatchError
+
+MAX_CHUNK_OCTETS: Final = 64 << 10
+HEAD: Final = ""
+_PROGRESS: Final = "~"
+
+Version = tuple[int, bytes]
+"""Source offset, JSON."""
+
+
+class ChunkTooLargeError(RelayWatchError):
+    """A chunk of state that outgrew its bound: a fault of the program, which no restart cures."""
+
+
+class Owner(NamedTuple):
+    """Whose state it is."""
+
+    run: str
+    name: str
+    """The link or the vehicle."""
+
+    def key(self, chunk: str) -> str:
+        return f"{self.run}|{self.name}|{chunk}"
+
+
+class Entry(NamedTuple):
+    """One record of the changelog."""
+
+    key: str
+    value: bytes | None
+    """None: the key is dropped."""
+    partition: int
+
+
+@dataclass(slots=True)
+class Kept:
+    """What the changelog says of one owner."""
+
+    partition: int
+    head: Version | None = None
+    chunks: dict[str, list[Version]] = field(default_factory=dict)
+    """Versions ascend by offset."""
+
+    def chunk(self, name: str) -> Version | None:
+        """The version that belongs to the head."""
+        if self.head is None:
+            return None
+        return next((one for one in reversed(self.chunks.get(name, [])) if one[0] <= self.head[0]), None)
+
+
+@dataclass(slots=True)
+class Change:
+    """What one batch made of one owner's state, ready to be written."""
+
+    owner: Owner
+    partition: int
+    head: Version
+    chunks: dict[str, Version]
+    entries: list[Entry]
+    """Of the chunks: to be acknowledged before the head is sent."""
+    head_entry: Entry
+
+
+@dataclass(slots=True)
+class Versions:
+    """All state of one table that this process holds."""
+
+    owners: dict[Owner, Kept] = field(default_factory=dict)
+    progress: dict[int, int] = field(default_factory=dict)
+    """Source partition → highest offset that is done with."""
+
+    def replay(self, partition: int, key: str, value: Mapping[str, Any] | None) -> None:
+        """Take one record of the changelog; older ones that come late change nothing."""
+        if key.startswith(_PROGRESS):
+            if value is not None:
+                self.progress[partition] = max(self.progress.get(partition, -1), value["now"][0])
+            return
+        run, name, chunk = key.split("|", 2)
+        owner = Owner(run, name)
+        if value is None:
+            self._forget(owner, chunk)
+            return
+        kept = self.owners.setdefault(owner, Kept(partition))
+        versions = [_version(value[which]) for which in ("was", "now") if value.get(which) is not None]
+        if chunk == HEAD:
+            if kept.head is None or versions[-1][0] >= kept.head[0]:
+                kept.head = versions[-1]
+        else:
+            kept.chunks[chunk] = _pruned({**dict(kept.chunks.get(chunk, ())), **dict(versions)}, kept.head)
+
+    def _forget(self, owner: Owner, chunk: str) -> None:
+        kept = self.owners.get(owner)
+        if kept is None:
+            return
+        if chunk == HEAD:
+            kept.head = None
+        else:
+            kept.chunks.pop(chunk, None)
+        if kept.head is None and not kept.chunks:
+            del self.owners[owner]
+
+    def keep_only(self, partitions: Iterable[int]) -> None:
+        """Let go of what belongs to other partitions."""
+        mine = set(partitions)
+        self.owners = {owner: kept for owner, kept in self.owners.items() if kept.partition in mine}
+        self.progress = {partition: offset for partition, offset in self.progress.items() if partition in mine}
+
+    def read(self, owner: Owner) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
+        """(offset, head, chunks) of an owner's state, all of one moment; None where there is none."""
+        kept = self.owners.get(owner)
+        if kept is None or kept.head is None:
+            return None
+        found = {name: kept.chunk(name) for name in kept.chunks}
+        chunks = {name: orjson.loads(version[1]) for name, version in found.items() if version is not None}
+        return (
+            kept.head[0],
+            orjson.loads(kept.head[1]),
+            {name: value for name, value in chunks.items() if value is not None},
+        )
+
+    def change(
+        self, owner: Owner, partition: int, offset: int, changes: Mapping[str, Any], about: Mapping[str, Any]
+    ) -> Change:
+        """The entries that bring an owner's state to `offset`. `changes` as `take_changes` gives them.
+
+        Raises ChunkTooLargeError before anything is written.
+        """
+        kept = self.owners.get(owner) or Kept(partition)
+        before = orjson.loads(kept.head[1])["state"] if kept.head is not None else None
+        head = (offset, orjson.dumps({"state": changes.get(HEAD, before), **about}))
+        _check(owner, HEAD, head[1])
+        chunks: dict[str, Version] = {}
+        entries = []
+        for name, value in changes.items():
+            if name == HEAD:
+                continue
+            chunks[name] = (offset, orjson.dumps(value))
+            _check(owner, name, chunks[name][1])
+            entries.append(Entry(owner.key(name), _entry(chunks[name], kept.chunk(name)), partition))
+        return Change(owner, partition, head, chunks, entries, Entry(owner.key(HEAD), _entry(head, None), partition))
+
+    def take(self, change: Change) -> None:
+        """A change whose entries are all acknowledged."""
+        kept = self.owners.setdefault(change.owner, Kept(change.partition))
+        for name, version in change.chunks.items():
+            kept.chunks[name] = _pruned({**dict(kept.chunks.get(name, ())), **dict([version])}, change.head)
+        kept.head = change.head
+
+    def drop(self, owner: Owner) -> list[Entry]:
+        """The entries that drop an owner's state, the head's first: chunks without a head are nobody's."""
+        kept = self.owners.pop(owner)
+        return [Entry(owner.key(name), None, kept.partition) for name in (HEAD, *kept.chunks)]
+
+
+def progress_entry(partition: int, offset: int) -> Entry:
+    return Entry(f"{_PROGRESS}{partition}", orjson.dumps({"now": [offset, None]}), partition)
+
+
+def _pruned(versions: dict[int, bytes], head: Version | None) -> list[Version]:
+    """In order, without those that no head to come can need: below the newest that the head has reached."""
+    ascending = sorted(versions.items())
+    if head is None:
+        return ascending
+    reached = sum(offset <= head[0] for offset, _ in ascending)
+    return ascending[max(reached - 1, 0) :]
+
+
+def _version(pair: list[Any]) -> Version:
+    return pair[0], orjson.dumps(pair[1])
+
+
+def _entry(now: Version, was: Version | None) -> bytes:
+    entry: dict[str, Any] = {"now": [now[0], orjson.Fragment(now[1])]}
+    if was is not None:
+        entry["was"] = [was[0], orjson.Fragment(was[1])]
+    return orjson.dumps(entry)
+
+
+def _check(owner: Owner, chunk: str, value: bytes) -> None:
+    if len(value) >= MAX_CHUNK_OCTETS:
+        raise ChunkTooLargeError(
+            f"state {owner.key(chunk)!r} is {len(value)} octets; a chunk has fewer than {MAX_CHUNK_OCTETS}. "
+            "Nothing of this batch was written"
+        )
