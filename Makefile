@@ -1,0 +1,56 @@
+# Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
+# Another Python than the first one found: make test PYTHON=python3.12
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check format bench lock up down clean runtime dev
+
+SPEED ?= 20
+TESTS ?=
+BIN := .venv/bin
+export PYTHON
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: runtime ## watch relaywatch say what happened to flight 72, on a private Kafka (SPEED=20)
+	@$(BIN)/relaywatch demo --speed $(SPEED)
+
+test: dev ## run every test (TESTS=tests/frames runs a part)
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: dev ## format, style, types and import contracts, without the tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## all that must pass before a change is shared: lint and test
+
+format: dev ## write the code as ruff formats it, and mend what ruff can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: dev ## measure speed, as ratios to a fixed loop in the same run
+	@$(BIN)/python -m tests.bench
+
+lock: ## renew both lock files from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o requirements.lock
+	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --group dev -c requirements.lock -o requirements-dev.lock
+
+up: deploy/.env ## Kafka, worker, Prometheus and Grafana in containers (docker compose)
+	docker compose --env-file deploy/.env up --build --detach --wait
+
+down: deploy/.env ## stop the containers; what they stored stays
+	docker compose --env-file deploy/.env down
+
+deploy/.env:
+	@echo "No deploy/.env: copy deploy/example.env to it and set the password in it" >&2; exit 1
+
+clean: ## remove .venv, caches and what was built
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+runtime:
+	@tools/venv.sh requirements.lock
+
+dev:
+	@tools/venv.sh requirements-dev.lock
