@@ -26,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of `relaywatch` with these words."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(words)
+    parser = parser_for(words)
     try:
         arguments = parser.parse_args(words)
         return load(arguments.command).run(arguments)
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return RAN
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """With the arguments of the one command that is asked for."""
+def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of these words: it knows the arguments of the one command that they ask for."""
     parser = _Parser(
         prog="relaywatch",
         description="From relayed frames alone: when a transmission ended, what the vehicle was doing, whether that "
