@@ -5,6 +5,7 @@
 
 SPEED ?= 20
 TESTS ?=
+UPGRADE ?=
 BIN := .venv/bin
 export PYTHON
 
@@ -32,10 +33,10 @@ format: dev ## write the code as ruff formats it, and mend what ruff can mend
 bench: dev ## measure speed, as ratios to a fixed loop in the same run
 	@$(BIN)/python -m tests.bench
 
-lock: ## renew both lock files from pyproject.toml (needs uv)
+lock: ## write both lock files from pyproject.toml (needs uv; UPGRADE=--upgrade takes newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o requirements.lock
-	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --group dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o requirements.lock
+	uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --group dev -o requirements-dev.lock
 
 up: deploy/.env ## Kafka, worker, Prometheus and Grafana in containers (docker compose)
 	docker compose --env-file deploy/.env up --build --detach --wait
