@@ -5,13 +5,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from pipeline.evidence.runs import period_of
 from pipeline.evidence.segments import Points, Segment, SegmentMap, fuse
 from pipeline.evidence.summary import Evidence
 from pipeline.mission.model import FlightState, Mission, Vehicle
-from pipeline.records import SECOND
+from pipeline.records import SECOND, ProductionStatus
 
 BACKFILL_AGE: Final = 60 * SECOND
 """A session whose first record is older than this on the relay's clock than on earth's was delivered later."""
@@ -109,10 +109,21 @@ class Picture:
             0,
         )
 
+    def says_listening(self, session: Session) -> bool:
+        """Whether its receiver writes listening records. A file that holds nothing but a vehicle's messages has none:
+        then nothing is known of the time between two of them, and nothing can be said of the receiver."""
+        return any(self.evidence.listened.of((*session, status)) for status in get_args(ProductionStatus))
+
     def watermark_of(self, link: str) -> int | None:
-        """The relay receive time up to which this link's receiver is known to have listened."""
-        intervals = self.running(link)
-        return intervals[-1][1] if intervals else None
+        """The relay receive time up to which this link's receiver is known to have listened: the end of its last
+        listening record; where a session has none, its last frame."""
+        marks = [interval[1] for interval in self.running(link)[-1:]]
+        marks += [
+            self.evidence.reached.values[session]
+            for session in self.sessions
+            if session.link == link and session in self.evidence.reached.values and not self.says_listening(session)
+        ]
+        return max(marks, default=None)
 
     @cached_property
     def watermark(self) -> int | None:

@@ -45,6 +45,8 @@ def in_window(picture: Picture, link: str, at: int) -> bool:
 
 
 def outages_of(picture: Picture, session: Session) -> list[Outage]:
+    if not picture.says_listening(session):
+        return []  # a receiver that never says when it listens does not fall quiet by saying nothing
     silent = round(picture.timers.relay_silent_seconds * SECOND)
     found = [*_by_status(picture, session), *_holes(picture, session, silent)]
     if not picture.is_backfill(session):
