@@ -148,7 +148,8 @@ def decode(state: LinkState, record: Record, origin: Origin, mission: Mission) -
     state.dispositions += outcome.dispositions
     state.late += outcome.late
     common = Telemetry(
-        vehicle="", link=record.link, session=record.session, kind=KINDS[type(record)], origin=origin,
+        vehicle="", link=record.link, session=record.session, sequence=record.sequence,
+        kind=KINDS[type(record)], origin=origin,
         earth_receive_time=record.earth_receive_time, relay_receive_time=relay_receive_time,
         listened=record if isinstance(record, Listened) else None,
         recording_whole=record.whole if isinstance(record, RecordingEnded) else True,

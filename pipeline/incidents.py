@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from pipeline.outputs import IncidentState, Revision, RevisionKind, Severity
+from pipeline.outputs import IncidentState, Revision, RevisionKind
 from pipeline.records import SECOND, Origin, Run
-from pipeline.verdicts.incident import Incident, highest
+from pipeline.verdicts.incident import Incident
 
 NEWS_AFTER: Final = 10 * SECOND
 """A change of anything but state, severity, reason or `confirmed` waits at most this long, on either clock."""
@@ -18,7 +18,7 @@ class Moment(NamedTuple):
     relay: int
     earth: int
     session_over: bool
-    """The record that led to it ended its session: what waited is published now."""
+    """Every record of its session is here, whichever came last: what waited is published now."""
     made_from: Origin
 
 
@@ -29,7 +29,6 @@ class Published:
     incident: Incident
     revision: int
     state: IncidentState
-    highest_severity: Severity
     close_reason: str | None
     changed_at: tuple[int, int] | None = None
     """(relay, earth): since when the verdict differs from what was published."""
@@ -59,12 +58,10 @@ def revise(
 
 
 def _shown(before: Published | None, incident: Incident) -> Published:
-    top = incident.highest_severity if before is None else highest(before.highest_severity, incident.highest_severity)
     return Published(
         incident=incident,
         revision=1 if before is None else before.revision + 1,
         state="open" if incident.ended_at is None else "closed",
-        highest_severity=top,
         close_reason=incident.close_reason,
     )
 
@@ -88,9 +85,7 @@ def _withdrawn(before: Published, current: Mapping[str, Incident]) -> Published:
 
 
 def _same(before: Published, after: Published) -> bool:
-    return (before.incident, before.state, before.close_reason, before.highest_severity) == (
-        after.incident, after.state, after.close_reason, after.highest_severity,
-    )  # fmt: skip
+    return (before.incident, before.state, before.close_reason) == (after.incident, after.state, after.close_reason)
 
 
 def _is_news(before: Published, after: Published, moment: Moment) -> bool:
@@ -122,7 +117,7 @@ def _revision(
             changed.insert(0, "state")
     return Revision(
         incident_id=name, revision=after.revision, kind=kind, type=incident.type, state=after.state,
-        severity=incident.severity, highest_severity=after.highest_severity, subject=incident.subject,
+        severity=incident.severity, highest_severity=incident.highest_severity, subject=incident.subject,
         vehicle=incident.vehicle, link=incident.link, flight=incident.flight, run=run.id, origin=run.origin,
         mission=mission, starts_at=incident.starts_at, raised_at=incident.raised_at,
         ended_at=moment.relay if after.state != "open" and incident.ended_at is None else incident.ended_at,

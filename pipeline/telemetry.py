@@ -60,6 +60,8 @@ class Telemetry:
     vehicle: str
     link: str
     session: int
+    sequence: int
+    """The record's place in its session."""
     kind: str
     """The kind of the record it was made from (`records.KINDS`)."""
     origin: Origin

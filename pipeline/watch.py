@@ -1,7 +1,7 @@
 """watch: telemetry of one vehicle → evidence → verdict → what is news. Knows no frame, no topic and no clock."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -14,8 +14,6 @@ from pipeline.telemetry import Telemetry
 from pipeline.verdicts import verdict
 from pipeline.verdicts.ledger import accounting_of, facts_of
 from pipeline.verdicts.picture import Picture
-
-ENDS_SESSION: Final = frozenset(("end_of_data", "recording_ended"))
 
 
 class VehicleState:
@@ -91,7 +89,12 @@ def watch(state: VehicleState, telemetry: Telemetry, mission: Mission, run: Run)
     if picture.watermark is None:
         return ()
     flights, incidents = verdict(picture)
-    moment = Moment(picture.watermark, telemetry.earth_receive_time, telemetry.kind in ENDS_SESSION, telemetry.origin)
+    moment = Moment(
+        picture.watermark,
+        telemetry.earth_receive_time,
+        evidence.is_complete(telemetry.link, telemetry.session),
+        telemetry.origin,
+    )
     changed, revisions = revise(state.published, incidents, moment, run, mission.name)
     state.published.update(changed)
     for name in changed:

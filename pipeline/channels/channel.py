@@ -24,7 +24,7 @@ from pipeline.packets.space_packet import SpacePacket
 MAX_HELD: Final = 3
 _CONTRADICTIONS: Final = 2
 
-NEIGHBOURS_WITHIN: Final = 30_000_000_000
+NEIGHBOURS_WITHIN: Final = 3_000_000_000
 """A packet goes on in the frame with the next count if that came no later than this, where the count is small enough
 to have gone round and the channel's period is not known."""
 
@@ -80,8 +80,7 @@ class Outcome:
 
 class Channel:
     __slots__ = (
-        "_changed_packets", "_held_changed", "_packet_parts", "extraction", "held", "history", "name", "newest",
-        "period", "recent",
+        "_held_changed", "_packet_parts", "extraction", "held", "history", "name", "newest", "period", "recent",
     )  # fmt: skip
 
     def __init__(self, name: ChannelName, period: int | None, wanted: frozenset[int] | None, *, packets: bool) -> None:
@@ -97,9 +96,9 @@ class Channel:
         if name.modulus <= 1024:
             near = NEIGHBOURS_WITHIN if period is None else name.modulus * period // 2
         self.extraction = Extraction(name.modulus, near, wanted) if packets else None
-        self._changed_packets = False
         self._held_changed = False
-        self._packet_parts = 0
+        self._packet_parts: Counter[int] = Counter()
+        """Slot of the extraction → in how many parts it is stored."""
 
     def take(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
         """Frames of one record that passed their check, in order of arrival."""
@@ -182,7 +181,6 @@ class Channel:
             rows.append(Accepted(at, count, False, replayed))
             return
         telemetry = extraction.add(count, at, not replayed, pointer, zone)
-        self._changed_packets = True
         rows.append(Accepted(at, count, telemetry, replayed))
         if extraction.completed:
             outcome.packets.setdefault(self.name, []).extend(extraction.completed)
@@ -240,7 +238,9 @@ class Channel:
 
     def head(self) -> list[Any]:
         """What stands in the head of the link's state."""
-        return [*self.name, self.newest, self.recent.next, self.extraction is not None]
+        extraction = self.extraction
+        packets = None if extraction is None else [extraction.order, extraction.latest]
+        return [*self.name, self.newest, self.recent.next, packets]
 
     def take_changes(self) -> Iterator[tuple[str, Any]]:
         yield from self.history.chunks.take_changes()
@@ -249,13 +249,14 @@ class Channel:
             held = [[*one[:2], one.octets.hex(), *one[3:]] for one in self.held]
             yield f"held/{self.name}/0", held or None
             self._held_changed = False
-        if self._changed_packets and self.extraction is not None:
-            parts = to_parts(orjson.dumps(self.extraction.to_json()))
-            for place, part in enumerate(parts):
-                yield f"packets/{self.name}/{place}", part
-            for place in range(len(parts), self._packet_parts):
-                yield f"packets/{self.name}/{place}", None
-            self._packet_parts, self._changed_packets = len(parts), False
+        if self.extraction is not None:
+            for slot, waiting in self.extraction.take_changes():
+                parts = [] if waiting is None else to_parts(orjson.dumps(waiting))
+                for place, part in enumerate(parts):
+                    yield f"packets/{self.name}/{slot}/{place}", part
+                for place in range(len(parts), self._packet_parts[slot]):
+                    yield f"packets/{self.name}/{slot}/{place}", None
+                self._packet_parts[slot] = len(parts)
 
     def restore(self, head: list[Any], chunks: Mapping[tuple[str, ...], Any]) -> None:
         """`chunks`: (kind, number…) → value of those that belong to this channel."""
@@ -267,11 +268,15 @@ class Channel:
         for row in chunks.get(("held", "0"), ()):
             count, at, octets, *rest = row
             self.held.append(Candidate(count, at, bytes.fromhex(octets), *rest))
-        places = sorted(int(key[1]) for key in chunks if key[0] == "packets")
-        parts = [chunks["packets", str(place)] for place in places]
-        self._packet_parts = len(parts)
-        if parts and self.extraction is not None:
-            self.extraction.restore(orjson.loads(from_parts(parts)))
+        if self.extraction is not None and head[5] is not None:
+            slots: dict[int, list[str]] = {}
+            for slot, _, part in sorted(
+                (int(key[1]), int(key[2]), chunks[key]) for key in chunks if key[0] == "packets"
+            ):
+                slots.setdefault(slot, []).append(part)
+            self._packet_parts = Counter({slot: len(parts) for slot, parts in slots.items()})
+            order, latest = head[5]
+            self.extraction.restore(order, latest, [orjson.loads(from_parts(parts)) for parts in slots.values()])
 
 
 def _tell(rows: list[Accepted], row: Accepted) -> None:

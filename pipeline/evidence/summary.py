@@ -16,6 +16,8 @@ does: records may come in any order, in any grouping, and more than once.
 | ended         | link, session                    | `end_of_data`: its relay time                         |
 | stopped       | link, session                    | the recording ended without it (1 whole, 0 cut off)   |
 | reached       | link, session                    | highest relay receive time                            |
+| last_sequence | link, session                    | that of the record which ended it                     |
+| records       | link, session                    | sequence numbers of the records that came             |
 | owed          | link, session, start, end        | receptions of a listening record not yet delivered    |
 | bins          | link, 0.1 s                      | receptions, bad among them                            |
 | runs          | link, session, scid, vcid, …     | runs of counts                                        |
@@ -46,9 +48,11 @@ PACK_ABOVE: Final = 4096
 
 SEGMENT_FIELDS: Final = (
     "heard", "telemetry", "samples", "recorded", "clock", "listened", "earth", "undelivered", "out_of_scope",
-    "set_aside",
+    "set_aside", "records",
 )  # fmt: skip
-TOTAL_FIELDS: Final = ("ended", "stopped", "reached", "owed", "dispositions")
+TOTAL_FIELDS: Final = ("ended", "stopped", "reached", "last_sequence", "owed", "dispositions")
+ENDS_SESSION: Final = frozenset(("end_of_data", "recording_ended"))
+"""Kinds of record that are the last of their session."""
 
 
 def suspect_gap(vehicle: Vehicle, mission: Mission) -> int:
@@ -74,9 +78,11 @@ class Evidence:
         self.undelivered = SegmentMap(silent, self._touch)
         self.out_of_scope = SegmentMap(gap, self._touch)
         self.set_aside = SegmentMap(0, self._touch)
+        self.records = SegmentMap(1, self._touch)
         self.ended = MaximumMap(_session_of, self._touch)
         self.stopped = MaximumMap(_session_of, self._touch)
         self.reached = MaximumMap(_session_of, self._touch)
+        self.last_sequence = MaximumMap(_session_of, self._touch)
         self.owed = MaximumMap(lambda key: key[2], self._touch)
         self.dispositions = MaximumMap(touch=self._touch)
         self.bins = BinMap(self._touch_bins)
@@ -95,9 +101,12 @@ class Evidence:
         """Join what one record says."""
         link, session = telemetry.link, telemetry.session
         relay, earth = telemetry.relay_receive_time, telemetry.earth_receive_time
+        self.records.add((link, session), telemetry.sequence, telemetry.sequence)
         if telemetry.kind == "no_delivery":
             self.undelivered.add((link, session), earth, earth)
             return
+        if telemetry.kind in ENDS_SESSION:
+            self.last_sequence.add((link, session), telemetry.sequence)
         if telemetry.kind == "recording_ended":
             self.stopped.add((link, session), int(telemetry.recording_whole))
             return
@@ -132,6 +141,12 @@ class Evidence:
                 self.owed.add((link, session, report.starts_at, report.ends_at), report.frames_heard)
         if telemetry.bins or telemetry.listened is not None:
             self._settle(link)
+
+    def is_complete(self, link: str, session: int) -> bool:
+        """Whether every record of the session is here, in whatever order they came."""
+        last = self.last_sequence.values.get((link, session))
+        records = self.records.of((link, session))
+        return last is not None and bool(records) and records[0].first == 0 and records[0].last >= last
 
     def _absorb_channel(self, link: str, session: int, channel: ChannelFrames) -> None:
         if not channel.times:

@@ -4,7 +4,7 @@ counts and first header pointers; does not know a frame's check, its duplicates,
 A packet that spills over a frame is a *chain*: it is known by the frame it starts in, waits at the count of the
 last frame it has, and goes on in the frame whose count follows. The front of a frame that came before its chain
 *waits* at its own count. So frames may come swapped; every packet is complete once and sent once. A chain whose next
-frame never comes is dropped after 200 frames of the channel, and with it that one packet and no other.
+frame never comes is dropped after 1,024 frames of the channel, and with it that one packet and no other.
 
 Where a good frame cannot be right about its packets (a pointer beyond the zone, or one that disagrees with the length
 of the packet that goes on) the packet that goes on is dropped, and what the frame itself starts is believed.
@@ -15,14 +15,16 @@ sender that restarts its packets afterwards says so by its first header pointer,
 """
 
 import base64
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 from pipeline.frames.frame import NO_PACKET_START, ONLY_IDLE_DATA
 from pipeline.packets.space_packet import IDLE_APID, SpacePacket
 
-KEPT_FRAMES: Final = 200
+KEPT_FRAMES: Final = 1024
 """Of a channel: how long a part of a packet waits for the frame that is missing."""
+SLOTS: Final = 128
+"""What waits is stored by its count modulo this: one record changes few slots, however much waits."""
 
 _PRUNE_EVERY: Final = 16
 
@@ -70,11 +72,15 @@ class Front:
         self.order = order
 
 
+P = TypeVar("P", Chain, Front)
+
+
 class Extraction:
     """The packets of one virtual channel. `wanted`: the APIDs whose octets are kept; None keeps all."""
 
     __slots__ = (
-        "chains", "completed", "fronts", "latest", "modulus", "near", "order", "spilled", "told_late", "wanted",
+        "chains", "changed", "completed", "fronts", "latest", "modulus", "near", "order", "spilled", "told_late",
+        "wanted",
     )  # fmt: skip
 
     def __init__(self, modulus: int, near: int | None = None, wanted: frozenset[int] | None = None) -> None:
@@ -83,13 +89,15 @@ class Extraction:
         """Two frames with consecutive counts are neighbours if they came at most this many nanoseconds apart: a
         small count may have gone round in a longer time. None: always."""
         self.wanted = wanted
-        self.chains: dict[int, Chain] = {}
-        """By the count of the last frame each has."""
-        self.fronts: dict[int, Front] = {}
+        self.chains: dict[int, list[Chain]] = {}
+        """By the count of the last frame each has; several where a small count has gone round."""
+        self.fronts: dict[int, list[Front]] = {}
         """By the count of the frame."""
         self.order = 0
         self.latest: int | None = None
         """Count of the frame that was added last."""
+        self.changed: set[int] = set()
+        """Slots in which something changed since they were last stored."""
         # What came of the frames added since the lists were last emptied:
         self.completed: list[SpacePacket] = []
         self.told_late: list[tuple[int, int, bool]] = []
@@ -103,18 +111,14 @@ class Extraction:
         if self.order % _PRUNE_EVERY == 0:
             self._prune()
         before = (count - 1) % self.modulus
-        chain = self.chains.get(before)
-        if chain is not None and self._follows(chain.at, at):
-            del self.chains[before]
-        else:
-            chain = None
+        chain = self._take_chain(before, at)
         orphaned = chain is None and self.latest == before
         self.latest = count
         if pointer == ONLY_IDLE_DATA:
             if chain is not None:
                 self._stand(chain, count)
             elif not orphaned:
-                self.fronts[count] = Front(b"", at, live, True, True, self.order)
+                self._wait(Front(b"", at, live, True, True, self.order), count)
             return False
         through = pointer == NO_PACKET_START
         start = len(zone) if through else pointer
@@ -126,7 +130,7 @@ class Extraction:
         if chain is not None:
             telemetry |= self._extend(chain, zone[:start], count, at, through)
         elif start and not orphaned:
-            self.fronts[count] = Front(zone[:start], at, live, through, telemetry, self.order)
+            self._wait(Front(zone[:start], at, live, through, telemetry, self.order), count)
         if not through and tail < len(zone):
             self._stand(Chain(zone[tail:], [(count, at)], at, live, self.order), count)
         return telemetry
@@ -174,15 +178,43 @@ class Extraction:
     def _stand(self, chain: Chain, count: int) -> None:
         """The chain now waits at this count; what followed and came earlier is taken at once."""
         following = (count + 1) % self.modulus
-        front = self.fronts.get(following)
-        if front is None or not self._follows(chain.at, front.at):
+        front = self._take_front(following, chain.at)
+        if front is None:
             chain.order = self.order
-            self.chains[count] = chain
+            self.chains.setdefault(count, []).append(chain)
+            self.changed.add(count % SLOTS)
             return
-        del self.fronts[following]
         telemetry = self._extend(chain, front.octets, following, front.at, front.through)
         if telemetry and not front.told:
             self.told_late.append((following, front.at, front.live))
+
+    def _wait(self, front: Front, count: int) -> None:
+        self.fronts.setdefault(count, []).append(front)
+        self.changed.add(count % SLOTS)
+
+    def _take_chain(self, count: int, at: int) -> Chain | None:
+        """The chain that goes on in a frame of that time: of several the last one before it."""
+        waiting = self.chains.get(count)
+        if waiting is None:
+            return None
+        fitting = [one for one in waiting if self._follows(one.at, at)]
+        return self._taken(self.chains, count, max(fitting, key=lambda one: one.at)) if fitting else None
+
+    def _take_front(self, count: int, at: int) -> Front | None:
+        """The front that goes on with a chain of that time: of several the first one after it."""
+        waiting = self.fronts.get(count)
+        if waiting is None:
+            return None
+        fitting = [one for one in waiting if self._follows(at, one.at)]
+        return self._taken(self.fronts, count, min(fitting, key=lambda one: one.at)) if fitting else None
+
+    def _taken(self, parts: dict[int, list[P]], count: int, part: P) -> P:
+        waiting = parts[count]
+        waiting.remove(part)
+        if not waiting:
+            del parts[count]
+        self.changed.add(count % SLOTS)
+        return part
 
     def _complete(self, chain: Chain) -> None:
         octets, at = chain.octets, chain.at
@@ -196,31 +228,39 @@ class Extraction:
 
     def _prune(self) -> None:
         oldest = self.order - KEPT_FRAMES
-        for parts in (self.chains, self.fronts):
-            for count in [count for count, part in parts.items() if part.order < oldest]:
-                del parts[count]
+        waiting: tuple[dict[int, list[Any]], ...] = (self.chains, self.fronts)
+        for parts in waiting:
+            for count, part in [(count, one) for count, row in parts.items() for one in row if one.order < oldest]:
+                self._taken(parts, count, part)
 
-    def to_json(self) -> dict[str, Any]:
-        """What it holds. The lists of what came of the frames are taken by then and not part of it."""
-        return {
-            "order": self.order,
-            "latest": self.latest,
-            "chains": [
+    def take_changes(self) -> Iterator[tuple[int, Any]]:
+        """(slot, what waits in it as JSON) of the slots that changed since the last call; None for an empty one."""
+        for slot in sorted(self.changed):
+            chains = [
                 [count, _text(one.octets), one.frames, one.at, one.live, one.order]
-                for count, one in self.chains.items()
-            ],
-            "fronts": [
+                for count, row in self.chains.items()
+                if count % SLOTS == slot
+                for one in row
+            ]
+            fronts = [
                 [count, _text(one.octets), one.at, one.live, one.through, one.told, one.order]
-                for count, one in self.fronts.items()
-            ],
-        }
+                for count, row in self.fronts.items()
+                if count % SLOTS == slot
+                for one in row
+            ]
+            yield slot, {"chains": chains, "fronts": fronts} if chains or fronts else None
+        self.changed.clear()
 
-    def restore(self, body: Mapping[str, Any]) -> None:
-        self.order, self.latest = body["order"], body["latest"]
-        for count, octets, frames, at, live, order in body["chains"]:
-            self.chains[count] = Chain(base64.b64decode(octets), [(c, t) for c, t in frames], at, live, order)
-        for count, octets, at, live, through, told, order in body["fronts"]:
-            self.fronts[count] = Front(base64.b64decode(octets), at, live, through, told, order)
+    def restore(self, order: int, latest: int | None, slots: Iterable[Mapping[str, Any]]) -> None:
+        """The inverse: from the slots that are not empty."""
+        self.order, self.latest = order, latest
+        for slot in slots:
+            for count, octets, frames, at, live, placed in slot["chains"]:
+                chain = Chain(base64.b64decode(octets), [(c, t) for c, t in frames], at, live, placed)
+                self.chains.setdefault(count, []).append(chain)
+            for count, octets, at, live, through, told, placed in slot["fronts"]:
+                front = Front(base64.b64decode(octets), at, live, through, told, placed)
+                self.fronts.setdefault(count, []).append(front)
 
 
 def _text(octets: bytes) -> str:
