@@ -1,0 +1,122 @@
+"""Clients of an existing Kafka, opened and closed, with one clear line where it is not there. Knows connections and
+topics; knows nothing of what is in a record."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from pipeline.errors import RelayWatchError
+
+T = TypeVar("T")
+
+_BATCH_OCTETS: Final = 256 << 10
+_LARGEST_REQUEST: Final = 8 << 20
+_STOP_SECONDS: Final = 5.0
+
+
+class KafkaUnavailableError(RelayWatchError):
+    """A Kafka, or a topic of it, that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """An existing Kafka, and how long to wait for its answers."""
+
+    servers: str
+    """host:port joined by commas."""
+    wait_seconds: float
+
+    @asynccontextmanager
+    async def producer(self, linger_ms: int = 5) -> AsyncIterator[Any]:
+        """An idempotent producer: its order holds within a partition, and what it sends again is written once.
+
+        Raises KafkaUnavailableError where no Kafka answers in time.
+        """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.servers, enable_idempotence=True, acks="all", linger_ms=linger_ms,
+            max_batch_size=_BATCH_OCTETS, max_request_size=_LARGEST_REQUEST,
+            request_timeout_ms=round(self.wait_seconds * 1000),
+        )  # fmt: skip
+        async with self._started(producer):
+            yield producer
+
+    @asynccontextmanager
+    async def consumer(self) -> AsyncIterator[Any]:
+        """A consumer in no group: it reads from the beginning and leaves no trace.
+
+        Raises KafkaUnavailableError where no Kafka answers in time.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        async with self._started(consumer):
+            yield consumer
+
+    async def subscribe(self, consumer: Any, topic: str) -> list[TopicPartition]:
+        """To every partition of one topic, those that are added later too; gives those that there are now.
+
+        Raises KafkaUnavailableError where there is no such topic.
+        """
+        # Asked first for all topics: asking for one that is missing makes it, where the cluster allows that.
+        self.check_topic(topic, await self.within(consumer.topics()))
+        consumer.subscribe([topic])
+
+        async def assigned() -> list[TopicPartition]:
+            while not consumer.assignment():  # noqa: ASYNC110 (the client tells no one when it knows them)
+                await asyncio.sleep(0.01)
+            return sorted(consumer.assignment())
+
+        return await self.within(assigned())
+
+    def check_topic(self, topic: str, topics: Collection[str]) -> None:
+        """Raises KafkaUnavailableError where the topic is not among them."""
+        if topic not in topics:
+            raise KafkaUnavailableError(
+                f"{self.servers} has no topic {topic}: `relaywatch topics create --namespace "
+                f"{topic.rpartition('.')[0]} --kafka {self.servers}` makes those of a namespace"
+            )
+
+    async def within(self, work: Awaitable[T]) -> T:
+        """What `work` gives. Raises KafkaUnavailableError where it fails or does not come in time."""
+        try:
+            async with asyncio.timeout(self.wait_seconds):
+                return await work
+        except TimeoutError:
+            raise self.unavailable(f" within {self.wait_seconds:g} s (RELAYWATCH_KAFKA_TIMEOUT)") from None
+        except KafkaConnectionError:
+            raise self.unavailable() from None
+        except KafkaError as fault:
+            reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+            raise self.unavailable(f" as expected: {reason:.200}") from None
+
+    def unavailable(self, how: str = "") -> KafkaUnavailableError:
+        return KafkaUnavailableError(
+            f"no Kafka answers at {self.servers}{how}: check --kafka or RELAYWATCH_KAFKA, or start one with "
+            "`relaywatch kafka start`; `relaywatch analyze` needs no broker"
+        )
+
+    @asynccontextmanager
+    async def _started(self, client: Any) -> AsyncIterator[None]:
+        try:
+            await self.within(client.start())
+            yield
+        finally:
+            # A client whose start was cut off must be stopped too, or it goes on trying; one whose broker is gone
+            # would wait for it without end.
+            with contextlib.suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await client.stop()
+
+
+def log_for_people() -> None:
+    """For commands: our own warnings as notes on standard error, and none of the client library, which repeats itself
+    for as long as a broker is away; what is wrong is said by the command."""
+    logging.basicConfig(format="relaywatch: %(message)s", level=logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

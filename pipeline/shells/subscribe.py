@@ -1,0 +1,114 @@
+"""Alerts as a program reads them from the alert topic: `async for alert in alerts("127.0.0.1:9092")`. Knows Kafka and
+what an alert is; decides nothing."""
+
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pipeline.errors import RecordError
+from pipeline.metrics import ORIGINS
+from pipeline.records import OriginKind
+from pipeline.report.alert import Alert, read_alert
+from pipeline.shells.kafka_clients import Cluster
+from pipeline.topics import TOPICS
+
+__all__ = ["Alert", "Tally", "alerts"]
+
+logger = logging.getLogger(__name__)
+
+_POLL_MS: Final = 500
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a subscription did not hand over. Counts go on while it runs."""
+
+    hidden: Counter[OriginKind] = field(default_factory=Counter)
+    """Origin → alerts of it that were not asked for."""
+    repeated: int = 0
+    """Revisions that had been handed over before."""
+    unreadable: int = 0
+    """Records of the topic that are no alert."""
+
+
+async def alerts(
+    kafka: str = "127.0.0.1:9092",
+    *,
+    namespace: str = "relay",
+    origins: Collection[OriginKind] | None = None,
+    run: str | None = None,
+    follow: bool = True,
+    from_beginning: bool = True,
+    wait_seconds: float = 8.0,
+    tally: Tally | None = None,
+) -> AsyncGenerator[Alert, None]:
+    """Every revision of every incident, once each, in the order of the topic.
+
+    Gives what is happening (`live`), unless `origins` names replays or tests, or `run` one run. What is hidden is
+    said once in the log, and counted in `tally`. With `follow` it goes on until the reader stops, and waits for a
+    Kafka that goes away; without, it ends with what the topic holds as it starts. A record that is no alert is passed
+    over and counted. Raises KafkaUnavailableError where no Kafka answers for `wait_seconds`, or has no such topic.
+    """
+    asked = _Asked(origins, run, Tally() if tally is None else tally)
+    topic = TOPICS["alerts"].full_name(namespace)
+    cluster = Cluster(kafka, wait_seconds)
+    async with cluster.consumer() as consumer:
+        partitions = await cluster.subscribe(consumer, topic)
+        ends = await cluster.within(consumer.end_offsets(partitions))
+        if not from_beginning:
+            for partition in partitions:
+                consumer.seek(partition, ends[partition])
+        quiet_for = 0.0
+        while follow or [one for one in partitions if await consumer.position(one) < ends[one]]:
+            polled = await consumer.getmany(timeout_ms=_POLL_MS)
+            quiet_for = 0.0 if polled or follow else quiet_for + _POLL_MS / 1000
+            if quiet_for > wait_seconds:
+                raise cluster.unavailable(f" any more, before the end of {topic} was read")
+            for partition, records in polled.items():
+                for record in records:
+                    if follow or record.offset < ends[partition]:
+                        alert = asked.take(record)
+                        if alert is not None:
+                            yield alert
+
+
+class _Asked:
+    """Which records a subscriber asked for, and which it has had."""
+
+    def __init__(self, origins: Collection[OriginKind] | None, run: str | None, tally: Tally) -> None:
+        self.origins = origins
+        self.run = run
+        self.tally = tally
+        self.newest: dict[str, int] = {}
+        """Incident id → the last revision handed over. Revisions of an incident come in order, and again from the
+        first where a worker repeats itself."""
+
+    def take(self, record: Any) -> Alert | None:
+        """The alert in a record of the topic; None where it is none, was not asked for, or was handed over before."""
+        try:
+            alert = read_alert(record.value or b"")
+        except RecordError as fault:
+            self.tally.unreadable += 1
+            logger.warning("%s/%d@%d: %s", record.topic, record.partition, record.offset, fault)
+            return None
+        if not self._wants(alert):
+            return None
+        if alert.revision <= self.newest.get(alert.incident_id, 0):
+            self.tally.repeated += 1
+            return None
+        self.newest[alert.incident_id] = alert.revision
+        return alert
+
+    def _wants(self, alert: Alert) -> bool:
+        if self.run is not None and alert.run != self.run:
+            return False
+        # A run is named by whoever made it: to name it is to name its origin.
+        default = ("live",) if self.run is None else ORIGINS
+        if alert.origin in (default if self.origins is None else self.origins):
+            return True
+        if not self.tally.hidden[alert.origin]:
+            logger.warning("alerts of origin %s are hidden: ask for this origin to have them", alert.origin)
+        self.tally.hidden[alert.origin] += 1
+        return False
