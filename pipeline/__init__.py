@@ -14,6 +14,7 @@ incidents   the difference of two verdicts: the revisions that go out
 flow        THE FLOW ON ONE SCREEN: decode and watch. Read this first.
 topics      every topic: name, key, partitions, schema
 metrics     every metric as data
+accounting  every frame of a file accounted for: by counts alone, or by counts and times
 report      evidence to plain words
 shells      the only folder that touches Kafka, files, sockets, environment and clock
 """
