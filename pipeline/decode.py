@@ -217,7 +217,7 @@ def _with(telemetry: Telemetry, **changes: Any) -> Telemetry:
 def _channel_frames(name: ChannelName, role: Role, rows: list[Accepted], is_mavlink: bool) -> list[ChannelFrames]:
     found = []
     for replayed in (False, True):
-        selected = sorted(row for row in rows if row.replayed is replayed)
+        selected = _in_sequence([row for row in rows if row.replayed is replayed], name.modulus)
         if selected:
             telemetry = [True] * len(selected) if is_mavlink else [row.telemetry for row in selected]
             found.append(
@@ -232,6 +232,21 @@ def _channel_frames(name: ChannelName, role: Role, rows: list[Accepted], is_mavl
                 )
             )
     return found
+
+
+def _in_sequence(rows: list[Accepted], modulus: int) -> list[Accepted]:
+    """By time, and frames of one time by count: from the one before which most counts are missing, since a count that
+    went round among them is less than those before it."""
+    rows.sort()
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if end < len(rows) and rows[end].at == rows[start].at:
+            continue
+        if rows[end - 1].frame_count - rows[start].frame_count > modulus // 2:
+            first = max(range(start, end), key=lambda at: (rows[at].frame_count - rows[max(start, at - 1)].frame_count))
+            rows[start:end] = rows[first:end] + rows[start:first]
+        start = end
+    return rows
 
 
 Rows = dict[bool, list[tuple[int, Sample]]]

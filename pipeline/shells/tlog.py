@@ -7,7 +7,9 @@ program runs. Time goes on here where it was set back, because every rule runs o
 much. Where it was set forward it is left as it stands: that looks the same as a pause.
 
 The file does not say that it listened. Records of another source than the vehicle (the ground modem, a ground
-station) show it: any two records at most 3 s apart, one of them not the vehicle's, make a listened interval.
+station) show it: any two records at most 3 s apart, one of them not the vehicle's, make a listened interval. Where
+such records stop and the vehicle's go on, each second of these shows that the file was written at that moment, and
+nothing about the time between.
 """
 
 import mmap
@@ -102,7 +104,8 @@ class Tlog:
             if session is None and entry.message is None:
                 before.append(entry)
                 continue
-            at, set_back = clock.read(entry.time)
+            # Where no message is, what stands in the place of a time is not one.
+            at, set_back = clock.read(None if entry.message is None else entry.time)
             if session is None:
                 session = _Session(self.link, at, self._systems, self.others)
                 yield from (record for early in before for record in session.take(early, at))
@@ -183,6 +186,7 @@ class _Session:
     _other_at: int | None = None
     _listened: tuple[int, int] | None = None
     """Shown and not yet told."""
+    _told_until: int = 0
 
     def __post_init__(self) -> None:
         self.latest = self.starts_at
@@ -229,8 +233,11 @@ class _Session:
         if not is_vehicle:
             starts_at = min(self._heard, default=None)
             self._other_at = at if self._other_at is None else max(at, self._other_at)
-        elif self._other_at is not None and at - self._other_at <= LISTENED_APART:
-            starts_at = self._other_at
+        elif self._other_at is not None:
+            if at - self._other_at <= LISTENED_APART:
+                starts_at = self._other_at
+            else:
+                yield from self._listen_alone(at)
         self._heard.append(at)
         if starts_at is None or starts_at >= at:
             return
@@ -242,11 +249,19 @@ class _Session:
             yield from self._tell_listened()
             self._listened = (at, at)
 
+    def _listen_alone(self, at: int) -> Iterator[Record]:
+        """A moment, once a second, at which only the vehicle shows that the file is being written."""
+        yield from self._tell_listened()
+        if at - self._told_until >= BATCH_SPAN:
+            yield from self._tell(at, at)
+
     def _tell_listened(self) -> Iterator[Record]:
-        if self._listened is None or self._listened[0] == self._listened[1]:
-            return
-        starts_at, ends_at = self._listened
-        self._listened = None
+        shown, self._listened = self._listened, None
+        if shown is not None and shown[0] < shown[1]:
+            yield from self._tell(*shown)
+
+    def _tell(self, starts_at: int, ends_at: int) -> Iterator[Record]:
+        self._told_until = max(self._told_until, ends_at)
         # It follows every frame received before its end.
         yield from self._flush()
         yield Listened(

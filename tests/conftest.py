@@ -1,0 +1,32 @@
+"""What all tests share: real recordings, and how Hypothesis runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.build import root
+
+# The same examples every time: a test that fails here fails everywhere. No deadline: machines differ.
+settings.register_profile(
+    "relaywatch",
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("relaywatch")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Recordings that nobody here made; they stand beside the project and are no part of it."""
+    folder = root().parent / "shared" / "data"
+    if not folder.is_dir():
+        absent = "the real recordings (../shared/data) are not there"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{absent}, and CI needs them")
+        pytest.skip(absent)
+    return folder
