@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 
 from pipeline.errors import RelayWatchError
+from pipeline.shells.reach import reachable
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Cluster:
     async def producer(self, linger_ms: int = 5) -> AsyncIterator[Any]:
         """An idempotent producer: its order holds within a partition, and what it sends again is written once.
 
-        Raises KafkaUnavailableError where no Kafka answers in time.
+        Raises reach.KafkaUnreachableError where no Kafka answers in time.
         """
         producer = AIOKafkaProducer(
             bootstrap_servers=self.servers, enable_idempotence=True, acks="all", linger_ms=linger_ms,
@@ -51,7 +52,7 @@ class Cluster:
     async def consumer(self) -> AsyncIterator[Any]:
         """A consumer in no group: it reads from the beginning and leaves no trace.
 
-        Raises KafkaUnavailableError where no Kafka answers in time.
+        Raises reach.KafkaUnreachableError where no Kafka answers in time.
         """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
@@ -89,22 +90,17 @@ class Cluster:
             async with asyncio.timeout(self.wait_seconds):
                 return await work
         except TimeoutError:
-            raise self.unavailable(f" within {self.wait_seconds:g} s (RELAYWATCH_KAFKA_TIMEOUT)") from None
-        except KafkaConnectionError:
-            raise self.unavailable() from None
+            raise KafkaUnavailableError(
+                f"Kafka at {self.servers} did not answer within {self.wait_seconds:g} s (RELAYWATCH_KAFKA_TIMEOUT)"
+            ) from None
         except KafkaError as fault:
             reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-            raise self.unavailable(f" as expected: {reason:.200}") from None
-
-    def unavailable(self, how: str = "") -> KafkaUnavailableError:
-        return KafkaUnavailableError(
-            f"no Kafka answers at {self.servers}{how}: check --kafka or RELAYWATCH_KAFKA, or start one with "
-            "`relaywatch kafka start`; `relaywatch analyze` needs no broker"
-        )
+            raise KafkaUnavailableError(f"Kafka at {self.servers} refused: {reason:.200}") from None
 
     @asynccontextmanager
     async def _started(self, client: Any) -> AsyncIterator[None]:
         try:
+            await reachable(self.servers, self.wait_seconds)
             await self.within(client.start())
             yield
         finally:

@@ -11,7 +11,7 @@ from pipeline.errors import RecordError
 from pipeline.metrics import ORIGINS
 from pipeline.records import OriginKind
 from pipeline.report.alert import Alert, read_alert
-from pipeline.shells.kafka_clients import Cluster
+from pipeline.shells.kafka_clients import Cluster, KafkaUnavailableError
 from pipeline.topics import TOPICS
 
 __all__ = ["Alert", "Tally", "alerts"]
@@ -49,7 +49,8 @@ async def alerts(
     Gives what is happening (`live`), unless `origins` names replays or tests, or `run` one run. What is hidden is
     said once in the log, and counted in `tally`. With `follow` it goes on until the reader stops, and waits for a
     Kafka that goes away; without, it ends with what the topic holds as it starts. A record that is no alert is passed
-    over and counted. Raises KafkaUnavailableError where no Kafka answers for `wait_seconds`, or has no such topic.
+    over and counted. Raises reach.KafkaUnreachableError where no Kafka answers within
+    `wait_seconds`, and KafkaUnavailableError where it has no such topic.
     """
     asked = _Asked(origins, run, Tally() if tally is None else tally)
     topic = TOPICS["alerts"].full_name(namespace)
@@ -65,7 +66,7 @@ async def alerts(
             polled = await consumer.getmany(timeout_ms=_POLL_MS)
             quiet_for = 0.0 if polled or follow else quiet_for + _POLL_MS / 1000
             if quiet_for > wait_seconds:
-                raise cluster.unavailable(f" any more, before the end of {topic} was read")
+                raise KafkaUnavailableError(f"Kafka at {kafka} went away before the end of {topic} was read")
             for partition, records in polled.items():
                 for record in records:
                     if follow or record.offset < ends[partition]:

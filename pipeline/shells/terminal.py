@@ -69,9 +69,14 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Takes the line away, so that another can be written; the next `show` draws it again."""
         if self._is_shown and self._drawn_at:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+            self._drawn_at = 0.0
 
     def show(self, done: int, text: str = "") -> None:
         """`done` of `total`, and a word on it. Cheap enough to be called for every record."""
