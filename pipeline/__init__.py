@@ -5,16 +5,23 @@ The files in the order the data passes:
 
 records     what travels: frames, "listened and heard nothing", end of data
 mission     the mission as data: vehicles, links and managed parameters, flights, contact plan
-frames      octets to frames, each with one disposition
+frames      octets to frames, with what is bad about each
 packets     frames to packets to values
+channels    what is remembered of a link's channels: which frames came, which are not believed yet
+decode      STAGE ONE: a record to what it says of each vehicle; every frame has one disposition
 telemetry   what `decode` tells `watch`: counts, continuity, listening and the values the mission names
 evidence    the mergeable summary of what is known of a vehicle
 verdicts    one file a type of alert: evidence, plan and watermark to incidents
 incidents   the difference of two verdicts: the revisions that go out
+watch       STAGE TWO: telemetry to evidence to verdict to what is news
+outputs     what `watch` publishes: revisions of incidents, facts of flights
 flow        THE FLOW ON ONE SCREEN: decode and watch. Read this first.
 topics      every topic: name, key, partitions, schema
 metrics     every metric as data
-accounting  every frame of a file accounted for: by counts alone, or by counts and times
+digest      one number for everything that was found
 report      evidence to plain words
+accounting  every frame of a file accounted for, with receive times or without
+simulate    a scenario to the records a receiver would hand over
+errors      what a person got wrong
 shells      the only folder that touches Kafka, files, sockets, environment and clock
 """

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -17,8 +16,9 @@ import yaml
 
 from pipeline.shells.cli import parser_for
 from pipeline.shells.settings import PREFIX, Settings, load_settings
+from tests.build import root
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = root()
 DEPLOY: Final = ROOT / "deploy"
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]

@@ -4,10 +4,11 @@ import re
 import subprocess
 import tomllib
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.build import root
+
+ROOT: Final = root()
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

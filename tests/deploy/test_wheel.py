@@ -11,7 +11,9 @@ from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.build import root
+
+ROOT: Final = root()
 
 
 def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

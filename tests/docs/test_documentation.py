@@ -1,0 +1,177 @@
+"""What the documents say is so: commands, their examples and outputs, settings, the maps of the files.
+
+In README.md a `console` block is what a terminal shows: `$ ` before a command, its output below. Commands that need no
+broker are run, one after the other in one folder, and their output compared; of the others the words are parsed.
+"""
+
+import dataclasses
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+import pipeline
+from pipeline.shells.cli import parser_for
+from pipeline.shells.commands import COMMANDS, load
+from pipeline.shells.settings import PREFIX, Settings
+from tests.build import root
+
+ROOT: Final = root()
+PACKAGE: Final = ROOT / "pipeline"
+README: Final = (ROOT / "README.md").read_text()
+ARCHITECTURE: Final = (ROOT / "ARCHITECTURE.md").read_text()
+DOCUMENTS: Final = {name: (ROOT / name).read_text() for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")}
+NEED_NO_BROKER: Final = ("simulate", "analyze", "check", "inspect")
+
+
+class Shown(NamedTuple):
+    command: str
+    output: str
+
+
+def shown(text: str) -> Iterator[Shown]:
+    """The commands of a terminal's text, each with the output below it."""
+    for part in re.split(r"^ *\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield Shown(command, output.rstrip("\n"))
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+CONSOLE: Final = [one for block in blocks(README, "console") for one in shown(block)]
+COMMAND_LINES: Final = [line for block in blocks(README, "sh") for line in block.splitlines()] + [
+    one.command for one in CONSOLE
+]
+
+
+def words_of(command: str) -> list[str]:
+    """The words after `relaywatch`, without the comment, and without what the shell takes for itself."""
+    return shlex.split(command.split(" > ")[0].split(" | ")[0], comments=True)[1:]
+
+
+@pytest.mark.parametrize("line", [line for line in COMMAND_LINES if line.startswith("relaywatch ")])
+def test_every_command_in_the_readme_is_one_that_relaywatch_takes(line: str) -> None:
+    words = words_of(line)
+    assert parser_for(words).parse_args(words).command in COMMANDS
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_that_a_document_names_exists(document: str) -> None:
+    named = set(re.findall(r"`relaywatch ([a-z]\w*)", DOCUMENTS[document]))
+    assert named
+    assert named - set(COMMANDS) == set()
+
+
+def test_the_readme_or_the_changelog_names_every_command() -> None:
+    text = README + DOCUMENTS["CHANGELOG.md"]
+    assert [name for name in COMMANDS if f"relaywatch {name}" not in text] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
+def test_every_make_target_that_a_document_names_exists(document: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^\$ |^)make ([a-z]+)", DOCUMENTS[document], re.MULTILINE))
+    assert named
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_a_document_links_to_exists(document: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", DOCUMENTS[document])
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_output_in_the_readme_is_what_comes_out(tmp_path: Path) -> None:
+    checked = [one for one in CONSOLE if one.command.split()[:2] in [["relaywatch", name] for name in NEED_NO_BROKER]]
+    assert {one.command.split()[1] for one in checked} == set(NEED_NO_BROKER)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    for one in checked:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.shells.cli", *words_of(one.command)],
+            cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.rstrip("\n") == one.output, one.command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_an_example_that_the_command_takes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    examples = [one for one in shown(load(name).EXAMPLE) if one.command.startswith(f"relaywatch {name}")]
+    assert examples
+    for one in examples:
+        words = words_of(one.command)
+        assert parser_for(words).parse_args(words).command == name
+    with pytest.raises(SystemExit) as left:
+        parser_for([name]).parse_args([name, "--help"])
+    assert left.value.code == 0
+    assert examples[0].command in capsys.readouterr().out
+
+
+def test_the_help_of_relaywatch_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parser_for([]).parse_args(["--help"])
+    assert left.value.code == 0
+    out = capsys.readouterr().out
+    assert [name for name in COMMANDS if not re.search(rf"^ +{name} ", out, re.MULTILINE)] == []
+
+
+def test_the_settings_table_has_a_row_for_every_setting_and_no_other() -> None:
+    rows = re.findall(rf"^\| `--([a-z-]+)` \| `({PREFIX}\w+)` \| (.*?) \| (.*?) \|$", README, re.MULTILINE)
+    expected = [
+        (
+            one.name.replace("_", "-"),
+            f"{PREFIX}{one.name.upper()}",
+            f"`{one.default}`" if one.default != "" else "",
+            one.metadata["help"],
+        )
+        for one in dataclasses.fields(Settings)
+    ]
+    assert rows == expected
+
+
+def test_every_variable_that_a_document_names_is_one_that_is_read() -> None:
+    known = {f"{PREFIX}{one.name.upper()}" for one in dataclasses.fields(Settings)}
+    known |= {"RELAYWATCH_CACHE", "RELAYWATCH_STATE"}
+    named = {name for text in DOCUMENTS.values() for name in re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", text)}
+    assert named == known
+
+
+def test_the_map_of_the_package_names_every_module_and_no_other() -> None:
+    assert pipeline.__doc__ is not None
+    named = re.findall(r"^([a-z_]+) {2,}\S", pipeline.__doc__, re.MULTILINE)
+    there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert sorted(named) == sorted(there - {"__init__"})
+
+
+def test_architecture_names_every_file_of_the_package_and_no_other() -> None:
+    """In "The files": a row a folder, and behind it the names of its modules."""
+    section = ARCHITECTURE.split("## The files")[1]
+    named = []
+    for folder, modules in re.findall(r"^\| `pipeline/([\w/]*)` \| (.*?) \|", section, re.MULTILINE):
+        named += [f"{folder}{module}.py" for module in re.findall(r"`(\w+)`", modules)]
+    there = [str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(named) == sorted(there)
+
+
+def test_architecture_says_of_every_dependency_why_it_is_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = sorted(re.split(r"[=<>]", one)[0] for one in project["dependencies"])
+    section = ARCHITECTURE.split("## What it stands on")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z][\w-]+) \| \S.*\|$", section, re.MULTILINE)
+    assert sorted(set(rows) - {"dependency"}) == names
+
+
+def test_the_subscriber_in_the_readme_is_python_of_at_most_six_lines() -> None:
+    (block,) = blocks(README, "python")
+    compile(block, "README.md", "exec", flags=0)
+    assert len([line for line in block.splitlines() if line.strip()]) <= 6
+    assert "from pipeline.shells.subscribe import alerts" in block
