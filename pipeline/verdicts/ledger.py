@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.evidence.runs import gaps_of, period_of
+from pipeline.evidence.runs import gaps_of
 from pipeline.outputs import rfc3339
 from pipeline.records import SECOND
 from pipeline.verdicts.ended_before_landing import last_recorded
@@ -77,8 +77,7 @@ def channels_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, dic
             {"received": 0, "gaps": 0, "missing": 0, "missing_at_least": 0, "ambiguous": False, "discontinuities": 0},
         )
         account["received"] += sum(run.frames for run in runs)
-        period = picture.period or None if live else period_of(runs)
-        for gap in gaps_of(runs, modulus, period):
+        for gap in gaps_of(runs, modulus, picture.count_period(link, live, runs)):
             if gap.unlike_time or restarted_between(picture, gap.after, gap.before):
                 account["discontinuities"] += 1
             elif gap.missing:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple, get_args
 
-from pipeline.evidence.runs import period_of
+from pipeline.evidence.runs import Run, period_of
 from pipeline.evidence.segments import Points, Segment, SegmentMap, fuse
 from pipeline.evidence.summary import Evidence
 from pipeline.mission.model import FlightState, Mission, Vehicle
@@ -71,6 +71,14 @@ class Picture:
             return self.vehicle.frame_period_s * SECOND
         live = [period_of(row) for key, row in self.evidence.runs.runs.items() if key[4]]
         return min((period for period in live if period), default=0.0)
+
+    def count_period(self, link: str, live: bool, runs: list[Run]) -> float | None:
+        """Interval by which time tells how many frames of a channel are missing, nanoseconds; None where it does not:
+        MAVLink messages come in bursts with pauses in which a count of 8 bits would go round."""
+        managed = self.mission.link(link)
+        if self.vehicle.frame_period_s is None and managed is not None and managed.format == "mavlink":
+            return None
+        return self.period or None if live else period_of(runs)
 
     def timer(self, periods: float, seconds: float) -> int:
         return round(max(periods * self.period, seconds * SECOND))

@@ -84,8 +84,8 @@ def _count_breaks(picture: Picture) -> list[tuple[int, int]]:
     """Where the counts of a live channel do not agree with the time that passed."""
     found = []
     for key, runs in picture.evidence.runs.runs.items():
-        *_, live, modulus = key
+        link, *_, live, modulus = key
         if live:
-            period = picture.period or None
+            period = picture.count_period(link, live, runs)
             found += [(gap.after, gap.before + SECOND) for gap in gaps_of(runs, modulus, period) if gap.unlike_time]
     return found
