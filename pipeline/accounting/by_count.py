@@ -15,8 +15,10 @@ from pipeline.channels.recent import digest
 from pipeline.frames.frame import IMPLAUSIBLE, ONLY_IDLE_DATA, FrameFormat, Managed
 from pipeline.packets.extraction import Extraction
 
-_FOLLOWING: Final = 1 / 32
-"""Part of a spacecraft's frames that must follow the frame before. Of random 8-bit counts one in 256 does."""
+_FOLLOWING: Final = 1 / 8
+"""Part of a spacecraft's frames that must follow the frame before, or repeat it. Of random 8-bit counts one in 256
+does; of a text or an image read as frames many more."""
+_FOLLOWING_AT_LEAST: Final = 3
 
 _CHANNELS_WITH_PACKETS: Final = 64
 """Random octets make thousands of channels; a link has not more than these."""
@@ -116,8 +118,9 @@ class CountedAccounting:
         followed: Counter[int] = Counter()
         for (scid, _, _), channel in self._channels.items():
             received[scid] += sum(channel.dispositions.values())
-            followed[scid] += channel.counted.followed + channel.counted.account.repeated
+            followed[scid] += channel.counted.followed + channel.dispositions["duplicate"]
         if self._managed.frame_error_control_field:
             return set(received)
         most = received.total() / 2
-        return {scid for scid, n in received.items() if n > most or followed[scid] > n * _FOLLOWING}
+        least = {scid: max(_FOLLOWING_AT_LEAST, n * _FOLLOWING) for scid, n in received.items()}
+        return {scid for scid, n in received.items() if n > most or followed[scid] >= least[scid]}

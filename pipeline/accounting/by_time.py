@@ -5,10 +5,10 @@ reckon it. Keeps no telemetry: every APID is counted, whether the mission names 
 from collections import Counter
 
 from pipeline.accounting.account import Account, ChannelAccount
-from pipeline.channels.channel import Channel, ChannelName, Outcome
+from pipeline.channels.channel import Accepted, Channel, ChannelName, Outcome
 from pipeline.channels.expected import ExpectedLink, Role
 from pipeline.errors import RecordError
-from pipeline.evidence.runs import RunMap, gaps_of, period_of
+from pipeline.evidence.runs import RunMap, gaps_of
 from pipeline.evidence.summary import suspect_gap
 from pipeline.frames.frame import split
 from pipeline.frames.mavlink import may_be_vehicle
@@ -36,9 +36,10 @@ class _Channel:
         account.repeated += again
         account.received += again
         for name, accepted in outcome.accepted.items():
-            rows = sorted((row.at, row.frame_count) for row in accepted)
+            # Frames of one time stay in their order of arrival: by their counts 0 would come before 255.
+            rows = sorted(accepted, key=_time_of)
             account.received += len(rows)
-            times, counts = [at for at, _ in rows], [frame_count for _, frame_count in rows]
+            times, counts = [row.at for row in rows], [row.frame_count for row in rows]
             self.runs.add_frames((session,), name.modulus, times, counts)
             if self.first_at is None or times[0] < self.first_at:
                 self.first_at, account.first_count = times[0], counts[0]
@@ -48,7 +49,7 @@ class _Channel:
     def close(self) -> ChannelAccount:
         account = self.account
         for runs in self.runs.runs.values():
-            for gap in gaps_of(runs, self.channel.name.modulus, self.role.period or period_of(runs)):
+            for gap in gaps_of(runs, self.channel.name.modulus, self.role.period):
                 if gap.unlike_time:
                     account.discontinuities += 1
                 elif gap.missing:
@@ -145,3 +146,7 @@ class TimedAccounting:
         for packets in outcome.packets.values():
             self._account.packets += Counter(packet.apid for packet in packets)
         channel.add(outcome, session)
+
+
+def _time_of(row: Accepted) -> int:
+    return row.at
