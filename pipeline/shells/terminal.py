@@ -1,6 +1,7 @@
 """What people and programs see: text and tables on standard output, JSON Lines with --json, notes and progress on
 standard error. Knows the terminal and nothing of what is shown."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -60,7 +61,7 @@ class Progress:
     def __init__(self, what: str, total: int) -> None:
         self._what = what
         self._total = total
-        self._is_shown = sys.stderr.isatty()
+        self.is_shown = sys.stderr.isatty()
         self._drawn_at = 0.0
 
     def __enter__(self) -> Self:
@@ -73,14 +74,14 @@ class Progress:
 
     def clear(self) -> None:
         """Takes the line away, so that another can be written; the next `show` draws it again."""
-        if self._is_shown and self._drawn_at:
+        if self.is_shown and self._drawn_at:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
             self._drawn_at = 0.0
 
     def show(self, done: int, text: str = "") -> None:
         """`done` of `total`, and a word on it. Cheap enough to be called for every record."""
-        if not self._is_shown:
+        if not self.is_shown:
             return
         now = time.monotonic()
         if now - self._drawn_at < _REDRAW_SECONDS:
@@ -89,5 +90,7 @@ class Progress:
         part = min(1.0, done / self._total) if self._total else 1.0
         full = round(part * _BAR_CELLS)
         bar = "#" * full + "." * (_BAR_CELLS - full)
-        sys.stderr.write(f"\r\x1b[K{self._what} [{bar}] {part:4.0%} {text}".rstrip())
+        line = f"{self._what} [{bar}] {part:4.0%} {text}"
+        # A line that wraps could not be drawn over.
+        sys.stderr.write("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1].rstrip())
         sys.stderr.flush()

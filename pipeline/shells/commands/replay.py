@@ -1,0 +1,110 @@
+"""`relaywatch replay`: a recording to Kafka, at its own speed or faster."""
+
+import argparse
+import asyncio
+import itertools
+from pathlib import Path
+from typing import Final, get_args
+
+from pipeline.errors import RelayWatchError
+from pipeline.mission.load import load_mission
+from pipeline.mission.model import Mission
+from pipeline.records import OriginKind, Run
+from pipeline.shells.kafka_clients import Cluster, log_for_people
+from pipeline.shells.pacing import pace, read_speed
+from pipeline.shells.publish import Published, check_no_live_records, named_run, new_run, publish
+from pipeline.shells.recording_reader import read_recording
+from pipeline.shells.replay_progress import ReplayProgress
+from pipeline.shells.resources import read_mission
+from pipeline.shells.settings import Settings, load_settings
+from pipeline.shells.terminal import note, say
+from pipeline.shells.topics_admin import partitions_of
+from pipeline.topics import TOPICS
+
+EXAMPLE: Final = """\
+$ relaywatch replay flight-72.mcap --speed max
+relaywatch: flight-72.mcap to relay.frames at 127.0.0.1:9092, run flight-72-20260101T120000Z-3f9a
+relaywatch: jumped 59.1 s in which no frame came
+relaywatch: jumped 2.0 days in which no frame came
+relaywatch: jumped 20.0 s in which no frame came
+published 1,415 records with 2,144 frames as run flight-72-20260101T120000Z-3f9a
+see its alerts: relaywatch alerts --run flight-72-20260101T120000Z-3f9a"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a recording")
+    parser.add_argument(
+        "--speed", default="1", metavar="N|max", help="seconds of the recording in one (default 1), or max"
+    )
+    parser.add_argument("--loop", action="store_true", help="again and again until Ctrl-C, each lap a run of its own")
+    parser.add_argument("--run", metavar="ID", help="go on with this run (default: a new one, named after the file)")
+    parser.add_argument(
+        "--origin", choices=get_args(OriginKind), default="replay", help="what the records say they are (replay)"
+    )
+    parser.add_argument("--into-live", action="store_true", help="also where the namespace holds live records")
+    parser.add_argument("--mission", help="name or file (default: the recording's own, else RELAYWATCH_MISSION)")
+    parser.add_argument("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers")
+    parser.add_argument("--namespace", help="prefix of the topics (default: relay)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = load_settings(vars(arguments))
+    speed = read_speed(arguments.speed)
+    if arguments.loop and (arguments.run or arguments.origin == "live"):
+        raise RelayWatchError("--loop gives each lap a run of its own: leave out --run and --origin live")
+    run = (
+        named_run(arguments.run, arguments.origin) if arguments.run else new_run(arguments.file.stem, arguments.origin)
+    )
+    log_for_people()
+    return asyncio.run(_replay(arguments, settings, speed, run))
+
+
+async def _replay(arguments: argparse.Namespace, settings: Settings, speed: float | None, run: Run) -> int:
+    cluster = Cluster(settings.kafka, settings.kafka_timeout)
+    mission = _mission(arguments, settings)
+    timeout = settings.kafka_timeout
+    partitions = (await partitions_of(settings.kafka, settings.namespace, timeout_seconds=timeout))["frames"]
+    if not arguments.into_live:
+        await check_no_live_records(cluster, settings.namespace)
+    for lap in itertools.count(1):
+        recording = read_recording(arguments.file)
+        where = f"{TOPICS['frames'].full_name(settings.namespace)} at {settings.kafka}"
+        note(f"{arguments.file.name} to {where}, {_named(run)}{f', lap {lap}' if arguments.loop else ''}")
+        with ReplayProgress(recording) as progress:
+            published = await publish(
+                pace(recording.records(), speed), cluster, namespace=settings.namespace, mission=mission,
+                partitions=partitions, run=run, shown=progress,
+            )  # fmt: skip
+        _say_published(published, mission)
+        for one in (*recording.notes, *([recording.cut_off] if recording.cut_off else ())):
+            note(one)
+        if not arguments.loop:
+            return 2 if recording.notes or recording.cut_off else 0
+        run = new_run(arguments.file.stem, arguments.origin)
+    raise AssertionError("laps do not end")
+
+
+def _mission(arguments: argparse.Namespace, settings: Settings) -> Mission:
+    """The one that was asked for, else the recording's own, else that of the settings."""
+    text = None if arguments.mission else read_recording(arguments.file).mission_text
+    if text is None:
+        return read_mission(settings.mission)
+    return load_mission(text, where=f"{arguments.file.name}, its mission")
+
+
+def _say_published(published: Published, mission: Mission) -> None:
+    run = published.run
+    say(f"published {published.records:,} records with {published.frames:,} frames as {_named(run)}")
+    unknown = [link for link in published.links if mission.link(link) is None]
+    if unknown:
+        links = ", ".join(one.name for one in mission.links)
+        note(
+            f"mission {mission.name} has no link {', '.join(unknown)} (it has {links}): a worker with this mission "
+            "rejects their records"
+        )
+    elif run.id:
+        say(f"see its alerts: relaywatch alerts --run {run.id}")
+
+
+def _named(run: Run) -> str:
+    return f"run {run.id}" if run.id else "live records"
