@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Final, get_args
 
 from pipeline.errors import RelayWatchError
-from pipeline.mission.load import load_mission
 from pipeline.mission.model import Mission
 from pipeline.records import OriginKind, Run
+from pipeline.shells.files import open_recording
 from pipeline.shells.kafka_clients import Cluster, log_for_people
 from pipeline.shells.pacing import pace, read_speed
 from pipeline.shells.publish import Published, check_no_live_records, named_run, new_run, publish
-from pipeline.shells.recording_reader import read_recording
 from pipeline.shells.replay_progress import ReplayProgress
-from pipeline.shells.resources import read_mission
 from pipeline.shells.settings import Settings, load_settings
 from pipeline.shells.terminal import note, say
 from pipeline.shells.topics_admin import partitions_of
@@ -32,7 +30,7 @@ see its alerts: relaywatch alerts --run flight-72-20260101T120000Z-3f9a"""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="a recording")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a recording (.mcap) or a tlog")
     parser.add_argument(
         "--speed", default="1", metavar="N|max", help="seconds of the recording in one (default 1), or max"
     )
@@ -42,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--origin", choices=get_args(OriginKind), default="replay", help="what the records say they are (replay)"
     )
     parser.add_argument("--into-live", action="store_true", help="also where the namespace holds live records")
-    parser.add_argument("--mission", help="name or file (default: the recording's own, else RELAYWATCH_MISSION)")
+    parser.add_argument("--mission", help="name or file of the mission (default: the recording's own)")
     parser.add_argument("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers")
     parser.add_argument("--namespace", help="prefix of the topics (default: relay)")
 
@@ -61,35 +59,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _replay(arguments: argparse.Namespace, settings: Settings, speed: float | None, run: Run) -> int:
     cluster = Cluster(settings.kafka, settings.kafka_timeout)
-    mission = _mission(arguments, settings)
+    open_recording(arguments.file, mission=arguments.mission)  # whether it can be, before Kafka is asked anything
     timeout = settings.kafka_timeout
     partitions = (await partitions_of(settings.kafka, settings.namespace, timeout_seconds=timeout))["frames"]
     if not arguments.into_live:
         await check_no_live_records(cluster, settings.namespace)
     for lap in itertools.count(1):
-        recording = read_recording(arguments.file)
+        opened = open_recording(arguments.file, mission=arguments.mission)
         where = f"{TOPICS['frames'].full_name(settings.namespace)} at {settings.kafka}"
         note(f"{arguments.file.name} to {where}, {_named(run)}{f', lap {lap}' if arguments.loop else ''}")
-        with ReplayProgress(recording) as progress:
+        with ReplayProgress(opened.source) as progress:
             published = await publish(
-                pace(recording.records(), speed), cluster, namespace=settings.namespace, mission=mission,
+                pace(opened.source, speed), cluster, namespace=settings.namespace, mission=opened.mission,
                 partitions=partitions, run=run, shown=progress,
             )  # fmt: skip
-        _say_published(published, mission)
-        for one in (*recording.notes, *([recording.cut_off] if recording.cut_off else ())):
-            note(one)
+        _say_published(published, opened.mission)
+        faults = [*opened.source.notes, *filter(None, [opened.source.cut_off])]
+        for fault in faults:
+            note(fault)
         if not arguments.loop:
-            return 2 if recording.notes or recording.cut_off else 0
+            return 2 if faults else 0
         run = new_run(arguments.file.stem, arguments.origin)
     raise AssertionError("laps do not end")
-
-
-def _mission(arguments: argparse.Namespace, settings: Settings) -> Mission:
-    """The one that was asked for, else the recording's own, else that of the settings."""
-    text = None if arguments.mission else read_recording(arguments.file).mission_text
-    if text is None:
-        return read_mission(settings.mission)
-    return load_mission(text, where=f"{arguments.file.name}, its mission")
 
 
 def _say_published(published: Published, mission: Mission) -> None:
