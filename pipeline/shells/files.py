@@ -140,8 +140,8 @@ class FrameFile:
         if not octets:
             return None
         return (
-            f"{self.path.name}: {octets} octets are left after frame {frames}: {self.octets_read} octets are no whole number "
-            f"of frames of {self.frame_length}; the file is cut off, or --frame-length is another"
+            f"{self.path.name}: {octets} octets are left after frame {frames}: {self.octets_read} octets are no whole "
+            f"number of frames of {self.frame_length}; the file is cut off, or --frame-length is another"
         )
 
     def has_frame_error_control_field(self) -> bool:

@@ -1,6 +1,7 @@
 """Scenario files -> recordings. Knows files; what is written comes from the simulator."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import tomli_w
@@ -29,18 +30,27 @@ def read_scenario(name_or_path: str | Path, *, frame_format: FrameFormat | None 
 
 
 def write_scenario(
-    name_or_path: str | Path, output: Path, *, order: Order | None = None, frame_format: FrameFormat | None = None
-) -> Scenario:
-    """Writes the recording of a scenario, in which its mission stands too.
+    name_or_path: str | Path,
+    output: Path,
+    *,
+    order: Order | None = None,
+    frame_format: FrameFormat | None = None,
+    seed: int | None = None,
+) -> tuple[Scenario, int]:
+    """Writes the recording of a scenario, in which its mission stands too; the scenario, and how many records it gave.
+    The same scenario, order, format and seed give the same octets.
 
     Raises RelayWatchError where the scenario cannot be read or the file cannot be written.
     """
     scenario = read_scenario(name_or_path, frame_format=frame_format)
-    write_records(simulate(scenario, order=order), output, mission_text=tomli_w.dumps(dict(scenario.mission_data)))
-    return scenario
+    if seed is not None:
+        scenario = replace(scenario, seed=seed)
+    records = simulate(scenario, order=order)
+    write_records(records, output, mission_text=tomli_w.dumps(dict(scenario.mission_data)))
+    return scenario, len(records)
 
 
 def write_records(records: Sequence[Record], output: Path, *, mission_text: str | None = None) -> None:
     with RecordingWriter(output, mission_text=mission_text) as writer:
         for record in records:
-            writer.write(record, run=Run(id="", origin="test"))
+            writer.write(record, run=Run(id="simulated", origin="test"))
