@@ -14,9 +14,9 @@ from pipeline.shells.topics_admin import create_topics
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
-    """The bootstrap server of RELAYWATCH_TEST_KAFKA, else of a broker started for the run. Never skips: a machine
+    """The bootstrap server of TEST_KAFKA, else of a broker started for the run. Never skips: a machine
     that cannot start one fails, and says why."""
-    given = os.environ.get("RELAYWATCH_TEST_KAFKA")
+    given = os.environ.get("TEST_KAFKA")
     if given:
         yield given
         return
