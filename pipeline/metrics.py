@@ -24,6 +24,8 @@ REJECTIONS: Final = (
     "unknown_link",
     "unknown_vehicle",
     "wrong_partition",
+    "run_over",
+    "program_fault",
 )
 
 

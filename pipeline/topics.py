@@ -169,7 +169,7 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
     texts = {}
     for name, value in dict(headers).items():
         try:
-            texts[name.lower()] = value.decode()
+            texts[name.lower()] = (value or b"").decode()
         except UnicodeDecodeError:
             raise RecordError("bad_headers", f"header {name} is not UTF-8") from None
     missing = [name for name in _REQUIRED if not texts.get(name)]

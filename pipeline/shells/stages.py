@@ -3,9 +3,9 @@ knows no Kafka client."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from pipeline import metrics, topics
+from pipeline import flow, metrics, topics
 from pipeline.errors import RecordError
 from pipeline.metrics import LinkCounts, Sample, VehicleCounts
 from pipeline.mission.model import Mission
@@ -32,6 +32,13 @@ class Flow:
     restore_vehicle_state: Callable[[Mapping[str, Any]], State]
 
 
+PURE_FLOW: Final = Flow(
+    decode=flow.decode, watch=flow.watch,
+    new_link_state=flow.LinkState, restore_link_state=flow.LinkState.restore,
+    new_vehicle_state=flow.VehicleState, restore_vehicle_state=flow.VehicleState.restore,
+)  # fmt: skip
+
+
 class Incoming(NamedTuple):
     """A record as Kafka gave it."""
 
@@ -41,6 +48,9 @@ class Incoming(NamedTuple):
     headers: Mapping[str, bytes]
     timestamp: int
     """Kafka's: processing time, nanoseconds."""
+
+
+Counts = LinkCounts | VehicleCounts
 
 
 class Outgoing(NamedTuple):
@@ -53,20 +63,16 @@ class Live:
     """The state of one owner while records pass."""
 
     state: State
-    counts: LinkCounts | VehicleCounts
+    counts: Counts
     offset: int
     """Highest offset of the stage's own topic that it contains."""
     run: Run
+    touched_at: int = 0
+    """Kafka's timestamp of the newest record it contains, nanoseconds."""
 
 
-@dataclass(slots=True)
-class Partitions:
-    """How many partitions each topic has, as the cluster says."""
-
-    of: Mapping[TopicName, int]
-
-    def __getitem__(self, name: TopicName) -> int:
-        return self.of[name]
+Partitions = Mapping[TopicName, int]
+"""How many partitions each topic has, as the cluster says."""
 
 
 class Parsed(NamedTuple):
@@ -78,18 +84,24 @@ class Parsed(NamedTuple):
 class Stage(Protocol):
     """What differs between the two agents."""
 
-    source: TopicName
-    table: str
+    @property
+    def source(self) -> TopicName: ...
+
+    @property
+    def table(self) -> str: ...
 
     def parse(self, incoming: Incoming) -> Parsed:
         """Raises RecordError where the record cannot be taken."""
 
     def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]: ...
 
-    def open(self, chunks: Mapping[str, Any] | None, counts: Mapping[str, Any], offset: int, run: Run) -> Live: ...
+    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live: ...
 
-    def gauges(self, name: str, origin: OriginKind, lives: Iterable[Live]) -> Iterable[Sample]:
-        """Metrics of one link or vehicle that are a function of its states, not of what passes. `lives`: of all
+    def counts(self, stored: Mapping[str, Any]) -> Counts:
+        """What `metrics.as_json` made of an owner's counts; of nothing: none yet."""
+
+    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
+        """Metrics of one link or vehicle that are a function of its states, not of what passes. `counts`: of all
         its runs of this origin."""
 
 
@@ -124,12 +136,15 @@ class DecodeStage:
             samples += live.counts.take(telemetry, parsed.run)
         return outgoing, samples
 
-    def open(self, chunks: Mapping[str, Any] | None, counts: Mapping[str, Any], offset: int, run: Run) -> Live:
+    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live:
         state = self.flow.new_link_state() if chunks is None else self.flow.restore_link_state(chunks)
-        return Live(state, LinkCounts(**counts), offset, run)
+        return Live(state, counts, offset, run)
 
-    def gauges(self, name: str, origin: OriginKind, lives: Iterable[Live]) -> Iterable[Sample]:
-        return metrics.link_gauges(name, origin, [one.counts for one in lives if isinstance(one.counts, LinkCounts)])
+    def counts(self, stored: Mapping[str, Any]) -> LinkCounts:
+        return LinkCounts(**stored)
+
+    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
+        return metrics.link_gauges(name, origin, [one for one in counts if isinstance(one, LinkCounts)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +184,15 @@ class WatchStage:
             samples += live.counts.take(output)
         return outgoing, samples
 
-    def open(self, chunks: Mapping[str, Any] | None, counts: Mapping[str, Any], offset: int, run: Run) -> Live:
+    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live:
         state = self.flow.new_vehicle_state() if chunks is None else self.flow.restore_vehicle_state(chunks)
-        return Live(state, VehicleCounts(**counts), offset, run)
+        return Live(state, counts, offset, run)
 
-    def gauges(self, name: str, origin: OriginKind, lives: Iterable[Live]) -> Iterable[Sample]:
-        counts = [one.counts for one in lives if isinstance(one.counts, VehicleCounts)]
-        return metrics.vehicle_gauges(name, origin, counts)
+    def counts(self, stored: Mapping[str, Any]) -> VehicleCounts:
+        return VehicleCounts(**stored)
+
+    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
+        return metrics.vehicle_gauges(name, origin, [one for one in counts if isinstance(one, VehicleCounts)])
 
 
 def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str:

@@ -2,7 +2,8 @@
 awaited sends to the changelog topic (`Guard`), never by `table[key] = value`: that goes through a buffer whose
 flush before a commit can give up."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import faust
@@ -15,7 +16,10 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
     """A table whose content is `versions`. Replaying a part of the changelog again changes nothing: after a
     rebalance Faust reads it from an old position over what is newer."""
 
+    logger = logging.getLogger("faust.relaywatch")
     versions: Versions
+    unreadable: Callable[[str], object] = staticmethod(lambda message: None)
+    """Told of an entry that is not one of ours. Faust would log what is raised here, and wait for ever."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -25,4 +29,8 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
         for event in batch:
             key: Any = event.key
             value: Any = event.value
-            self.versions.replay(event.message.partition, key, value)
+            try:
+                self.versions.replay(event.message.partition, key, value)
+            except Exception as fault:
+                where = f"{event.message.topic}/{event.message.partition}@{event.message.offset}"
+                self.unreadable(f"{where}: entry {key!r:.200} is not state of ours: {fault!r}")

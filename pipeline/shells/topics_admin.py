@@ -66,6 +66,8 @@ def needed_topics(namespace: str, partitions: int | None = None) -> list[NeededT
             "cleanup.policy": topic.cleanup_policy,
             "retention.ms": str(topic.retention_ms),
             "max.message.bytes": str(topic.max_message_octets),
+            # Retention and the end of a run go by processing time, whatever clock a producer has.
+            "message.timestamp.type": "LogAppendTime",
         }
         needed.append(NeededTopic(name=topic.full_name(namespace), partitions=count, settings=settings))
     counts = {topic.name: topic.partitions for topic in needed}

@@ -6,13 +6,16 @@ process may die after any. So a chunk's entry holds its new value and the one be
 stands for, and the head is written when all chunks are acknowledged:
 
     chunk   {"now": [offset, value], "was": [offset, value] or null}
-    head    {"now": [offset, {"state": ..., "counts": ..., "origin": ...}]}
+    head    {"now": [offset, {"state": ..., "chunks": sum, ...}]}
 
 A chunk whose offset is above the head's was written by a process that died before the head: what it was before
 counts. Since a state is a function of the records up to an offset, every version is true at its offset, whoever
-wrote it: a worker that was thought dead can add old versions, never wrong ones.
+wrote it: a worker that was thought dead can add old versions, never wrong ones. The sum in the head is over the
+names and octets of all chunks that belong to it: a chunk that was lost, or is not the one that was written, is found
+when the state is read.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -25,12 +28,23 @@ MAX_CHUNK_OCTETS: Final = 64 << 10
 HEAD: Final = ""
 _PROGRESS: Final = "~"
 
-Version = tuple[int, bytes]
-"""Source offset, JSON."""
+
+class Version(NamedTuple):
+    """What one chunk, or the head, was at one offset of the source."""
+
+    offset: int
+    value: bytes
+    """JSON with sorted keys: the same value has the same octets, whoever wrote it."""
+    checksum: int
+    """Of its name and value."""
 
 
 class ChunkTooLargeError(RelayWatchError):
     """A chunk of state that outgrew its bound: a fault of the program, which no restart cures."""
+
+
+class StateError(RelayWatchError):
+    """State that does not belong together: no restart cures it, and nothing may be made from it."""
 
 
 class Owner(NamedTuple):
@@ -66,7 +80,11 @@ class Kept:
         """The version that belongs to the head."""
         if self.head is None:
             return None
-        return next((one for one in reversed(self.chunks.get(name, [])) if one[0] <= self.head[0]), None)
+        return next((one for one in reversed(self.chunks.get(name, [])) if one.offset <= self.head.offset), None)
+
+    def those_of_head(self) -> dict[str, Version]:
+        found = {name: self.chunk(name) for name in self.chunks}
+        return {name: version for name, version in found.items() if version is not None}
 
 
 @dataclass(slots=True)
@@ -102,12 +120,12 @@ class Versions:
             self._forget(owner, chunk)
             return
         kept = self.owners.setdefault(owner, Kept(partition))
-        versions = [_version(value[which]) for which in ("was", "now") if value.get(which) is not None]
+        versions = [_version(chunk, *value[which]) for which in ("was", "now") if value.get(which) is not None]
         if chunk == HEAD:
-            if kept.head is None or versions[-1][0] >= kept.head[0]:
+            if kept.head is None or versions[-1].offset >= kept.head.offset:
                 kept.head = versions[-1]
         else:
-            kept.chunks[chunk] = _pruned({**dict(kept.chunks.get(chunk, ())), **dict(versions)}, kept.head)
+            kept.chunks[chunk] = _pruned([*kept.chunks.get(chunk, ()), *versions], kept.head)
 
     def _forget(self, owner: Owner, chunk: str) -> None:
         kept = self.owners.get(owner)
@@ -126,74 +144,100 @@ class Versions:
         self.owners = {owner: kept for owner, kept in self.owners.items() if kept.partition in mine}
         self.progress = {partition: offset for partition, offset in self.progress.items() if partition in mine}
 
-    def read(self, owner: Owner) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
-        """(offset, head, chunks) of an owner's state, all of one moment; None where there is none."""
+    def head(self, owner: Owner) -> dict[str, Any] | None:
+        """The head of an owner's state alone; None where there is none."""
         kept = self.owners.get(owner)
         if kept is None or kept.head is None:
             return None
-        found = {name: kept.chunk(name) for name in kept.chunks}
-        chunks = {name: orjson.loads(version[1]) for name, version in found.items() if version is not None}
-        return (
-            kept.head[0],
-            orjson.loads(kept.head[1]),
-            {name: value for name, value in chunks.items() if value is not None},
-        )
+        head: dict[str, Any] = orjson.loads(kept.head.value)
+        return head
+
+    def read(self, owner: Owner) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
+        """(offset, head, chunks) of an owner's state, all of one moment; None where there is none.
+
+        Raises StateError where a chunk of it is not the one that was written.
+        """
+        head, kept = self.head(owner), self.owners.get(owner)
+        if head is None or kept is None or kept.head is None:
+            return None
+        versions = kept.those_of_head()
+        if _sum(versions) != head["chunks"]:
+            raise StateError(
+                f"state of {owner.name} in run {owner.run or 'live'!r} at offset {kept.head.offset} is not whole: its "
+                f"{len(versions)} chunks are not those that its head was written for"
+            )
+        chunks = {name: orjson.loads(version.value) for name, version in versions.items()}
+        return kept.head.offset, head, {name: value for name, value in chunks.items() if value is not None}
 
     def change(
         self, owner: Owner, partition: int, offset: int, changes: Mapping[str, Any], about: Mapping[str, Any]
     ) -> Change:
-        """The entries that bring an owner's state to `offset`. `changes` as `take_changes` gives them.
+        """The entries that bring an owner's state to `offset`. `changes` as `take_changes` gives them: chunks by
+        name, "" the head's part. `about` goes into the head beside it.
 
         Raises ChunkTooLargeError before anything is written.
         """
         kept = self.owners.get(owner) or Kept(partition)
-        before = orjson.loads(kept.head[1])["state"] if kept.head is not None else None
-        head = (offset, orjson.dumps({"state": changes.get(HEAD, before), **about}))
-        _check(owner, HEAD, head[1])
         chunks: dict[str, Version] = {}
         entries = []
         for name, value in changes.items():
             if name == HEAD:
                 continue
-            chunks[name] = (offset, orjson.dumps(value))
-            _check(owner, name, chunks[name][1])
+            chunks[name] = _version(name, offset, value)
+            _check(owner, name, chunks[name].value)
             entries.append(Entry(owner.key(name), _entry(chunks[name], kept.chunk(name)), partition))
+        body = {"state": changes[HEAD], "chunks": _sum({**kept.those_of_head(), **chunks}), **about}
+        head = _version(HEAD, offset, body)
+        _check(owner, HEAD, head.value)
         return Change(owner, partition, head, chunks, entries, Entry(owner.key(HEAD), _entry(head, None), partition))
 
     def take(self, change: Change) -> None:
         """A change whose entries are all acknowledged."""
         kept = self.owners.setdefault(change.owner, Kept(change.partition))
         for name, version in change.chunks.items():
-            kept.chunks[name] = _pruned({**dict(kept.chunks.get(name, ())), **dict([version])}, change.head)
+            kept.chunks[name] = _pruned([*kept.chunks.get(name, ()), version], change.head)
         kept.head = change.head
 
-    def drop(self, owner: Owner) -> list[Entry]:
-        """The entries that drop an owner's state, the head's first: chunks without a head are nobody's."""
-        kept = self.owners.pop(owner)
-        return [Entry(owner.key(name), None, kept.partition) for name in (HEAD, *kept.chunks)]
+    def end(self, owner: Owner, about: Mapping[str, Any]) -> Change:
+        """What leaves of an owner's state only a head that says so. Its chunks are dropped by `leftovers`."""
+        kept = self.owners[owner]
+        offset = kept.head.offset if kept.head is not None else -1
+        head = _version(HEAD, offset, {"state": None, "chunks": 0, **about})
+        return Change(owner, kept.partition, head, {}, [], Entry(owner.key(HEAD), _entry(head, None), kept.partition))
+
+    def leftovers(self, owner: Owner, *, head: bool) -> list[Entry]:
+        """The entries that drop an owner's chunks, and with `head` the head too, which then goes last."""
+        kept = self.owners[owner]
+        names = [*kept.chunks, *([HEAD] if head else [])]
+        return [Entry(owner.key(name), None, kept.partition) for name in names]
 
 
 def progress_entry(partition: int, offset: int) -> Entry:
     return Entry(f"{_PROGRESS}{partition}", orjson.dumps({"now": [offset, None]}), partition)
 
 
-def _pruned(versions: dict[int, bytes], head: Version | None) -> list[Version]:
+def _pruned(versions: Iterable[Version], head: Version | None) -> list[Version]:
     """In order, without those that no head to come can need: below the newest that the head has reached."""
-    ascending = sorted(versions.items())
+    ascending = sorted({one.offset: one for one in versions}.values())
     if head is None:
         return ascending
-    reached = sum(offset <= head[0] for offset, _ in ascending)
+    reached = sum(one.offset <= head.offset for one in ascending)
     return ascending[max(reached - 1, 0) :]
 
 
-def _version(pair: list[Any]) -> Version:
-    return pair[0], orjson.dumps(pair[1])
+def _version(name: str, offset: int, value: Any) -> Version:
+    octets = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return Version(offset, octets, zlib.crc32(octets, zlib.crc32(name.encode())))
+
+
+def _sum(chunks: Mapping[str, Version]) -> int:
+    return sum(one.checksum for one in chunks.values())
 
 
 def _entry(now: Version, was: Version | None) -> bytes:
-    entry: dict[str, Any] = {"now": [now[0], orjson.Fragment(now[1])]}
+    entry: dict[str, Any] = {"now": [now.offset, orjson.Fragment(now.value)]}
     if was is not None:
-        entry["was"] = [was[0], orjson.Fragment(was[1])]
+        entry["was"] = [was.offset, orjson.Fragment(was.value)]
     return orjson.dumps(entry)
 
 

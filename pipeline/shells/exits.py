@@ -1,0 +1,22 @@
+"""The exit statuses of relaywatch's processes, and the end of a worker that must not go on. Knows the process."""
+
+import logging
+import os
+from typing import Final, NoReturn
+
+logger = logging.getLogger(__name__)
+
+COULD_NOT_RUN: Final = 2
+EXIT_FAILED: Final = 70
+"""A batch failed: start again from the state."""
+EXIT_HOLE: Final = 71
+"""A record was not delivered: start again from the state."""
+EXIT_NEVER_AGAIN: Final = 78
+"""A fault that no restart cures."""
+
+
+def leave(status: int, message: str) -> NoReturn:
+    """End the process at once, past every clean-up: nothing may be committed any more."""
+    logger.error("%s", message)
+    logging.shutdown()
+    os._exit(status)

@@ -1,0 +1,248 @@
+"""The states of one stage while records pass: folds a batch record by record, and says what has to be written. Knows
+state and its storage; knows no Kafka client and sends nothing."""
+
+import copy
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from pipeline import metrics, topics
+from pipeline.errors import RecordError
+from pipeline.metrics import Sample
+from pipeline.records import SECOND, Origin, OriginKind, Run
+from pipeline.shells.stages import Counts, Incoming, Live, Outgoing, Parsed, Stage
+from pipeline.shells.versions import Change, Entry, Owner, StateError, Versions
+from pipeline.topics import Rejected
+
+logger = logging.getLogger(__name__)
+
+DAY: Final = 86_400 * SECOND
+FINISHED_AFTER: Final = DAY
+"""A run that is not live and had no record for so long, on Kafka's clock, is finished: its state is dropped."""
+FORGOTTEN_AFTER: Final = 30 * DAY
+"""So long a finished run is still known by its name, and its records are refused: as long as frames are kept."""
+_LIVES_KEPT: Final = 64
+_OVERHEAD_OCTETS: Final = 4 << 10
+_REJECTED_HEADER_OCTETS: Final = 64 << 10
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a batch came to, before any of it is written."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    touched: dict[Owner, tuple[Live, int]] = field(default_factory=dict)
+    """State and source partition of each owner that the batch changed."""
+
+
+class _Tally(NamedTuple):
+    """What the gauges need of an owner whose state is not at hand."""
+
+    origin: OriginKind
+    counts: Counts
+
+
+class _FoldError(Exception):
+    """A record that failed half-way: the states at hand may hold a part of it."""
+
+    def __init__(self, origin: Origin, fault: RecordError) -> None:
+        super().__init__(str(fault))
+        self.origin, self.fault = origin, fault
+
+
+@dataclass(slots=True)
+class Lives:
+    """A state is at hand from its first record on; between batches it is equal to what `versions` holds of it."""
+
+    stage: Stage
+    namespace: str
+    versions: Versions
+    at_hand: dict[Owner, Live] = field(default_factory=dict)
+    """In order of last use."""
+    tallies: dict[Owner, _Tally] = field(default_factory=dict)
+
+    def restored(self) -> None:
+        """`versions` was read anew: nothing at hand counts any more."""
+        self.at_hand.clear()
+        self.tallies.clear()
+        for owner in self.versions.owners:
+            head = self.versions.head(owner)
+            if head is not None and not head.get("over"):
+                self.tallies[owner] = _Tally(head["origin"], self.stage.counts(head["counts"]))
+
+    def fold(self, batch: Sequence[Incoming]) -> Folded:
+        """Record by record in order of offset: what comes out does not depend on how they were grouped.
+
+        A record that cannot be taken is rejected and changes no state, also where that shows only half-way through:
+        the batch is then folded again without it. Raises StateError.
+        """
+        refused: dict[Origin, RecordError] = {}
+        while True:
+            folded = Folded()
+            try:
+                for incoming in batch:
+                    self._take(incoming, refused.get(incoming.origin), folded)
+                return folded
+            except _FoldError as half_way:
+                refused[half_way.origin] = half_way.fault
+                for owner in folded.touched:
+                    self.at_hand.pop(owner, None)
+
+    def changes(self, folded: Folded) -> list[Change]:
+        """The entries that bring the storage to where the states are. Raises ChunkTooLargeError."""
+        made = []
+        for owner, (live, partition) in folded.touched.items():
+            changes = live.state.take_changes()
+            if changes:
+                about = {
+                    "counts": metrics.as_json(live.counts), "origin": live.run.origin, "touched_at": live.touched_at,
+                }  # fmt: skip
+                made.append(self.versions.change(owner, partition, live.offset, changes, about))
+        return made
+
+    def written(self, folded: Folded, changes: Iterable[Change]) -> Iterator[Sample]:
+        """Everything of a batch is acknowledged. Gives the gauges that it moved."""
+        for change in changes:
+            self.versions.take(change)
+        for owner, (live, _) in folded.touched.items():
+            self.tallies[owner] = _Tally(live.run.origin, copy.deepcopy(live.counts))
+        for owner in list(self.at_hand)[:-_LIVES_KEPT]:
+            del self.at_hand[owner]
+        return self.gauges({(owner.name, live.run.origin) for owner, (live, _) in folded.touched.items()})
+
+    def gauges(self, places: Iterable[tuple[str, OriginKind]] | None = None) -> Iterator[Sample]:
+        """Of these names and origins; None: of all there are."""
+        if places is None:
+            places = {(owner.name, tally.origin) for owner, tally in self.tallies.items()}
+        for name, origin in places:
+            counts = [
+                tally.counts for owner, tally in self.tallies.items() if (owner.name, tally.origin) == (name, origin)
+            ]
+            yield from self.stage.gauges(name, origin, counts)
+
+    def finished(self, now: int) -> tuple[list[Change], list[Entry]]:
+        """Runs that are over: (heads that say so, entries that drop what is left of those that said so before).
+        `now` is nanoseconds on Kafka's clock. Live state is never dropped."""
+        ends: list[Change] = []
+        leftovers: list[Entry] = []
+        for owner, kept in self.versions.owners.items():
+            head = self.versions.head(owner)
+            if not owner.run or head is None:
+                continue
+            silent = now - head["touched_at"]
+            if head.get("over"):
+                if kept.chunks or silent > FORGOTTEN_AFTER:
+                    leftovers += self.versions.leftovers(owner, head=silent > FORGOTTEN_AFTER)
+            elif silent > FINISHED_AFTER:
+                about = {"over": True, "origin": head["origin"], "touched_at": head["touched_at"]}
+                ends.append(self.versions.end(owner, about))
+        return ends, leftovers
+
+    def ended(self, ends: Iterable[Change]) -> None:
+        """The heads of `finished` are acknowledged."""
+        for end in ends:
+            self.versions.take(end)
+            self.at_hand.pop(end.owner, None)
+            self.tallies.pop(end.owner, None)
+
+    def _take(self, incoming: Incoming, refused: RecordError | None, folded: Folded) -> None:
+        try:
+            if refused is not None:
+                raise refused
+            parsed = self._parse(incoming)
+            live = self._live(parsed.owner, parsed)
+            if incoming.origin.offset <= live.offset:
+                return
+        except RecordError as fault:
+            folded.outgoing.append(self._rejected(incoming, fault))
+            folded.samples.append(Sample(metrics.REJECTED, (fault.reason,), 1))
+            return
+        folded.touched[parsed.owner] = live, incoming.origin.partition
+        made, counted = self._fold_one(live, parsed, incoming)
+        live.offset = incoming.origin.offset
+        live.touched_at = max(live.touched_at, incoming.timestamp)
+        folded.outgoing += made
+        folded.samples += counted
+
+    def _parse(self, incoming: Incoming) -> Parsed:
+        try:
+            return self.stage.parse(incoming)
+        except (RecordError, MemoryError):
+            raise
+        except Exception as fault:
+            raise _program_fault(incoming.origin, fault) from fault
+
+    def _fold_one(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        try:
+            made, counted = self.stage.fold(live, parsed, incoming)
+            for one in made:
+                self._check_length(one)
+        except RecordError as fault:
+            raise _FoldError(incoming.origin, fault) from fault
+        except MemoryError:
+            raise
+        except Exception as fault:
+            raise _FoldError(incoming.origin, _program_fault(incoming.origin, fault)) from fault
+        return made, counted
+
+    def _check_length(self, one: Outgoing) -> None:
+        """Kafka would refuse it, and this batch would fail for ever."""
+        message = one.message
+        name = message.topic.removeprefix(f"{self.namespace}.")
+        limit = next(topic for topic in topics.TOPICS.values() if topic.name == name).max_message_octets
+        octets = len(message.key) + len(message.value) + sum(len(key) + len(value) for key, value in message.headers)
+        if octets + _OVERHEAD_OCTETS > limit:
+            raise RecordError("too_large", f"it makes a record of {octets} octets in {name}, which takes {limit}")
+
+    def _live(self, owner: Owner, parsed: Parsed) -> Live:
+        live = self.at_hand.pop(owner, None)
+        if live is None:
+            live = self._open(owner, parsed)
+        self.at_hand[owner] = live
+        return live
+
+    def _open(self, owner: Owner, parsed: Parsed) -> Live:
+        head = self.versions.head(owner)
+        if head is None:
+            return self.stage.open(None, self.stage.counts({}), -1, parsed.run)
+        if head.get("over"):
+            raise RecordError(
+                "run_over",
+                f"run {owner.run!r:.140} had no record for {FINISHED_AFTER // DAY} day and its state was dropped: "
+                "publish it again as a new run",
+            )
+        found = self.versions.read(owner)
+        assert found is not None
+        offset, head, chunks = found
+        run = Run(id=owner.run, origin=head["origin"])
+        try:
+            live = self.stage.open({"": head["state"], **chunks}, self.stage.counts(head["counts"]), offset, run)
+        except Exception as fault:
+            raise StateError(
+                f"state of {owner.name} in run {owner.run or 'live'!r} cannot be read: {fault!r}"
+            ) from fault
+        live.touched_at = head["touched_at"]
+        return live
+
+    def _rejected(self, incoming: Incoming, fault: RecordError) -> Outgoing:
+        logger.warning("%s rejected (%s): %s", incoming.origin, fault.reason, fault)
+        key = incoming.key if incoming.key is None else incoming.key[:_REJECTED_HEADER_OCTETS]
+        rejected = Rejected(
+            reason=fault.reason, message=f"{fault!s:.2000}", origin=incoming.origin, key=key,
+            headers=_bounded(incoming.headers), value=incoming.value,
+        )  # fmt: skip
+        run = topics.run_of(incoming.headers)
+        return Outgoing(topics.rejected_message(self.namespace, rejected, run, incoming.timestamp), 0)
+
+
+def _bounded(headers: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    octets = sum(len(name) + len(value or b"") for name, value in headers.items())
+    return headers if octets <= _REJECTED_HEADER_OCTETS else {}
+
+
+def _program_fault(origin: Origin, fault: Exception) -> RecordError:
+    """A fault of ours that a record brought out: the record is kept in the rejected topic and the stream goes on."""
+    logger.error("%s brought out a fault of the program", origin, exc_info=fault)
+    return RecordError("program_fault", f"a fault of the program, please report it: {fault!r}")

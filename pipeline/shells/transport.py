@@ -1,0 +1,68 @@
+"""Faust's app and its Kafka transport, with what they leave out: a producer that writes each record once and in order,
+and a consumer that goes on where the state ends, whatever was committed. Knows Faust; knows nothing of state."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, cast
+
+import faust
+from aiokafka.errors import IllegalStateError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.transports import ConsumerT, ProducerT, TransportT
+
+# A Faust class logs under the name of the module it is in; these lines are Faust's.
+_LOGGER: Final = logging.getLogger("faust.relaywatch")
+
+Starts = Callable[[], Mapping[TP, int]]
+"""Source partition → the offset its state needs next; a partition whose state is not known is left out."""
+
+
+class Producer(driver.Producer):
+    """Idempotent: without, a record sent again after a lost acknowledgement stands twice, or out of order."""
+
+    logger = _LOGGER
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class Consumer(driver.Consumer):
+    """Goes on where the state ends. Faust's own goes on from the committed offset, which can be ahead of it."""
+
+    logger = _LOGGER
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """The offsets that were sought; Faust asks for them before each start of the streams."""
+        sought = dict(await super().seek_to_committed())
+        assigned = self.assignment()
+        starts = {one: offset for one, offset in cast(App, self.app).starts().items() if one in assigned}
+        if starts:
+            try:
+                await self.seek_wait(starts)
+            except IllegalStateError:
+                # Taken away meanwhile: the rebalance that did it seeks again.
+                return sought
+        return {**sought, **starts}
+
+
+class Transport(driver.Transport):
+    Consumer: ClassVar[type[ConsumerT]] = Consumer
+    Producer: ClassVar[type[ProducerT]] = Producer
+
+
+class App(faust.App):
+    """Writes no file: its state is in Kafka. `starts` is set by whoever holds the state."""
+
+    logger = _LOGGER
+
+    starts: Starts = staticmethod(dict)
+
+    def _new_transport(self) -> TransportT:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> TransportT:
+        return Transport(self.conf.broker_producer, self)
+
+    def _create_directories(self) -> None:
+        """Faust would make a folder in the current directory, which may be read-only."""

@@ -1,0 +1,221 @@
+"""The Faust worker: two agents of a few lines around the two pure functions. Knows how Faust is set up and when it is
+ready; what it does with a batch is Guard's."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+import uvloop
+from faust.types import StreamT
+
+from pipeline import metrics
+from pipeline.errors import RelayWatchError
+from pipeline.mission.model import Mission
+from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
+from pipeline.shells.exporter import Exporter
+from pipeline.shells.guard import Apply, Guard
+from pipeline.shells.lives import Lives
+from pipeline.shells.logs import log_to_stderr
+from pipeline.shells.resources import read_mission
+from pipeline.shells.settings import Settings
+from pipeline.shells.stages import PURE_FLOW, DecodeStage, Partitions, Stage, WatchStage
+from pipeline.shells.tables import VersionedTable
+from pipeline.shells.topics_admin import application_id, partitions_of
+from pipeline.shells.transport import App
+
+logger = logging.getLogger(__name__)
+
+PINNED: Final[Mapping[str, str]] = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+"""What the guards were written and proven against: another version may lose records in another way."""
+_SESSION_SECONDS: Final = 10.0
+_LARGEST_REQUEST: Final = 16 << 20
+_FETCH_OCTETS: Final = 4 << 20
+_DROP_EVERY_SECONDS: Final = 600.0
+_BEAT_SECONDS: Final = 0.1
+_STALLED_AFTER_SECONDS: Final = 60.0
+
+
+class VersionError(RelayWatchError):
+    """A library of another version than the one that was proven."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """The app, its two guards, and what /ready and /live say of them."""
+
+    app: App
+    partitions: Partitions
+    guards: list[Guard] = field(default_factory=list)
+    beat_at: float = 0.0
+    """Monotonic; when the event loop last came round."""
+
+    def starts(self) -> Mapping[Any, int]:
+        return {place: offset for guard in self.guards for place, offset in guard.starts().items()}
+
+    def not_ready(self) -> str:
+        """Why records are not taken yet; empty once they are. Asked from another thread: only looks."""
+        for guard in self.guards:
+            expected = self.partitions[guard.lives.stage.source]
+            # Faust says ready of a topic that was missing when it started, and reads nothing of it for ever.
+            if self.app.consumer.topic_partitions(guard.source) != expected:
+                return f"not ready: partitions of {guard.source} are not assigned"
+            if not guard.owned or self.app.rebalancing:
+                return f"not ready: state of {guard.lives.stage.table} is being read back"
+        return ""
+
+    def stalled(self) -> str:
+        seconds = time.monotonic() - self.beat_at
+        return f"stalled: the event loop has not come round for {seconds:.0f} s" * (seconds > _STALLED_AFTER_SECONDS)
+
+
+def check_versions(pinned: Mapping[str, str] = PINNED) -> None:
+    """Raises VersionError."""
+    others = [
+        f"{name} {version(name)} (needed: {needed})" for name, needed in pinned.items() if version(name) != needed
+    ]
+    if others:
+        raise VersionError(
+            f"the worker's guards are proven for exact versions; found {', '.join(others)}. "
+            "Install those of requirements.lock"
+        )
+
+
+def build_app(settings: Settings, mission: Mission, partitions: Partitions, apply: Apply) -> Worker:
+    """The worker of one namespace, not yet started. May be called more than once in a process."""
+    app = App(
+        application_id(settings.namespace),
+        broker=[f"kafka://{server}" for server in settings.kafka.split(",")],
+        store="memory://",
+        web_enabled=False,
+        autodiscover=False,
+        # Topics are made by `relaywatch topics create`, all of them, before the first start.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=partitions["frames"],
+        table_standby_replicas=0,
+        consumer_group_instance_id=settings.instance_name,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=_FETCH_OCTETS,
+        broker_session_timeout=_SESSION_SECONDS,
+        broker_heartbeat_interval=_SESSION_SECONDS / 5,
+        broker_commit_interval=0.5,
+        broker_max_poll_records=settings.batch_records,
+        # Two batches wait at most: memory is bounded whatever the lag.
+        stream_buffer_maxsize=2 * settings.batch_records,
+        stream_wait_empty=False,
+        producer_acks=-1,
+        producer_max_batch_size=1 << 20,
+        producer_max_request_size=_LARGEST_REQUEST,
+    )
+    worker = Worker(app, partitions)
+    lock = asyncio.Lock()
+    for stage in (
+        DecodeStage(settings.namespace, mission, partitions, PURE_FLOW),
+        WatchStage(settings.namespace, mission, partitions, PURE_FLOW),
+    ):
+        worker.guards.append(_guard(app, stage, settings, partitions, lock, apply))
+    app.starts = worker.starts
+    _connect(worker, lock)
+    return worker
+
+
+def _guard(
+    app: App, stage: Stage, settings: Settings, partitions: Partitions, lock: asyncio.Lock, apply: Apply
+) -> Guard:
+    """A stage's table and its agent."""
+    table = VersionedTable(app, name=stage.table, partitions=partitions[stage.source], key_type=str)
+    table.unreadable = lambda message: leave(EXIT_NEVER_AGAIN, message)
+    app.tables.add(table)
+    guard = Guard(app, settings.kafka, Lives(stage, settings.namespace, table.versions), table, lock, apply)
+    source = app.topic(guard.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    async def agent(stream: StreamT[Any]) -> None:
+        await guard.run(stream, settings.batch_records, settings.batch_seconds)
+
+    app.agent(source, name=f"{settings.namespace}.{stage.source}")(agent)
+    return guard
+
+
+def _connect(worker: Worker, lock: asyncio.Lock) -> None:
+    app = worker.app
+
+    @app.on_partitions_revoked.connect(weak=False)
+    async def revoked(sender: App, revoked: Iterable[Any], **_: Any) -> None:
+        for guard in worker.guards:
+            guard.revoked()
+        async with lock:
+            """The batch in flight is finished first."""
+
+    @app.on_rebalance_complete.connect(weak=False)
+    async def restored(sender: App, **_: Any) -> None:
+        for guard in worker.guards:
+            await guard.restored()
+        # Faust seeks next, and then clears what came in between: nothing may come.
+        app.consumer.stop_flow()
+
+    @app.timer(_DROP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
+    async def drop_finished_runs(_: App) -> None:
+        for guard in worker.guards:
+            await guard.drop_finished()
+
+
+def run_worker(settings: Settings, *, supervised: bool = False) -> int:
+    """Run until SIGTERM or SIGINT, or `supervised`, until the parent process is gone. The exit status: 0 ended as
+    asked.
+
+    Raises RelayWatchError where it cannot start. Where a batch fails the process ends at once (Guard).
+    """
+    check_versions()
+    mission = read_mission(settings.mission)
+    log_to_stderr(settings.log_level_number)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, mission, os.getppid() if supervised else None))
+
+
+async def _run(settings: Settings, mission: Mission, parent: int | None) -> int:
+    partitions = await partitions_of(settings.kafka, settings.namespace, timeout_seconds=settings.kafka_timeout)
+    exporter = Exporter()
+    exporter.apply(metrics.zeros(mission, version("relaywatch")))
+    worker = build_app(settings, mission, partitions, exporter.apply)
+    worker.beat_at = time.monotonic()
+    server = exporter.serve(settings.metrics_host, settings.metrics_port, live=worker.stalled, ready=worker.not_ready)
+    logger.info(
+        "worker %s of %s at %s, mission %s, metrics at http://%s:%d/metrics", settings.instance_name,
+        application_id(settings.namespace), settings.kafka, mission.name, settings.metrics_host, server.port,
+    )  # fmt: skip
+    try:
+        return await _serve(worker, parent)
+    finally:
+        server.close()
+
+
+async def _serve(worker: Worker, parent: int | None) -> int:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sent in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sent, asked.set)
+    app = worker.app
+    app.finalize()
+    await app.start()
+    said_ready = False
+    while not (asked.is_set() or app.should_stop or app.crashed):
+        worker.beat_at = time.monotonic()
+        if not said_ready and not worker.not_ready():
+            said_ready = True
+            logger.info("ready: state is read back, records are taken")
+        if parent is not None and os.getppid() != parent:
+            logger.error("the supervisor is gone")
+            asked.set()
+        await asyncio.sleep(_BEAT_SECONDS)
+    if not asked.is_set():
+        logger.error("Faust gave up: %r", app.crash_reason, exc_info=app.crash_reason)
+        leave(EXIT_FAILED, "starting again from the state")
+    logger.info("ending as asked")
+    await app.stop()
+    return 0
