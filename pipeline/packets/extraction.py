@@ -112,7 +112,7 @@ class Extraction:
             self._prune()
         before = (count - 1) % self.modulus
         chain = self._take_chain(before, at)
-        orphaned = chain is None and self.latest == before
+        orphaned = chain is None and self.latest == before and not self._goes_on(before, at)
         self.latest = count
         if pointer == ONLY_IDLE_DATA:
             if chain is not None:
@@ -121,19 +121,24 @@ class Extraction:
                 self._wait(Front(b"", at, live, True, True, self.order), count)
             return False
         through = pointer == NO_PACKET_START
-        start = len(zone) if through else pointer
-        telemetry = False
+        start, tail = len(zone) if through else pointer, len(zone)
         if start > len(zone):
             return False
+        telemetry = False
+        if chain is not None:  # first: the packet that ends here began before those that start here
+            telemetry = self._extend(chain, zone[:start], count, at, through)
         if not through:
-            telemetry, tail = self._walk(zone, start, at, live)
-        if chain is not None:
-            telemetry |= self._extend(chain, zone[:start], count, at, through)
-        elif start and not orphaned:
+            starts_telemetry, tail = self._walk(zone, start, at, live)
+            telemetry |= starts_telemetry
+        if chain is None and start and not orphaned:
             self._wait(Front(zone[:start], at, live, through, telemetry, self.order), count)
-        if not through and tail < len(zone):
+        if tail < len(zone):
             self._stand(Chain(zone[tail:], [(count, at)], at, live, self.order), count)
         return telemetry
+
+    def _goes_on(self, count: int, at: int) -> bool:
+        """Whether the packet at the front of that frame, whose beginning is not here yet, may go on in the next."""
+        return any(one.through and self._follows(one.at, at) for one in self.fronts.get(count, ()))
 
     def _walk(self, zone: bytes, at_octet: int, at: int, live: bool) -> tuple[bool, int]:
         """Send the packets that are whole in the frame. Whether one that is not idle starts here, and where the
