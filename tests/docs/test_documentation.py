@@ -1,7 +1,8 @@
 """What the documents say is so: commands, their examples and outputs, settings, the maps of the files.
 
-In README.md a `console` block is what a terminal shows: `$ ` before a command, its output below. Commands that need no
-broker are run, one after the other in one folder, and their output compared; of the others the words are parsed.
+In README.md a `console` block is what a terminal of 112 columns shows: `$ ` before a command, its output below, `...`
+for lines left out. Commands that need no broker are run, one after the other in one folder, and their output compared;
+of the others the words are parsed. A `text` block is a part of such an output.
 """
 
 import dataclasses
@@ -12,7 +13,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
@@ -28,7 +28,8 @@ PACKAGE: Final = ROOT / "pipeline"
 README: Final = (ROOT / "README.md").read_text()
 ARCHITECTURE: Final = (ROOT / "ARCHITECTURE.md").read_text()
 DOCUMENTS: Final = {name: (ROOT / name).read_text() for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")}
-NEED_NO_BROKER: Final = ("simulate", "analyze", "check", "inspect")
+WIDTH: Final = 112
+NEED_NO_BROKER: Final = [["relaywatch", name] for name in ("simulate", "analyze", "check", "inspect")]
 
 
 class Shown(NamedTuple):
@@ -90,17 +91,34 @@ def test_every_file_that_a_document_links_to_exists(document: str) -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_the_output_in_the_readme_is_what_comes_out(tmp_path: Path) -> None:
-    checked = [one for one in CONSOLE if one.command.split()[:2] in [["relaywatch", name] for name in NEED_NO_BROKER]]
-    assert {one.command.split()[1] for one in checked} == set(NEED_NO_BROKER)
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the broker-less commands of the README print, all run in one folder."""
+    folder = tmp_path_factory.mktemp("readme")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    for one in checked:
+    environment |= {"PYTHONPATH": str(ROOT), "COLUMNS": str(WIDTH)}
+    printed = {}
+    for command in [one.command for one in CONSOLE if one.command.split()[:2] in NEED_NO_BROKER]:
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline.shells.cli", *words_of(one.command)],
-            cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+            [sys.executable, "-m", "pipeline.shells.cli", *words_of(command)],
+            cwd=folder, env=environment, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert done.stdout.rstrip("\n") == one.output, one.command
+        printed[command] = done.stdout.rstrip("\n")
+    return printed
+
+
+def test_the_output_in_the_readme_is_what_comes_out(outputs: dict[str, str]) -> None:
+    assert sorted(command.split()[:2] for command in outputs) == sorted(NEED_NO_BROKER)
+    for one in CONSOLE:
+        if one.command in outputs:
+            parts = [re.escape(part) for part in re.split(r"^\.\.\.$", one.output, flags=re.MULTILINE)]
+            assert re.fullmatch(r"(?s:.*)".join(parts), outputs[one.command]), outputs[one.command]
+
+
+def test_what_the_readme_says_of_flight_72_is_what_analyze_says(outputs: dict[str, str]) -> None:
+    (text,) = blocks(README, "text")
+    assert text in outputs["relaywatch analyze flight-72.mcap"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -136,6 +154,12 @@ def test_the_settings_table_has_a_row_for_every_setting_and_no_other() -> None:
         for one in dataclasses.fields(Settings)
     ]
     assert rows == expected
+
+
+@pytest.mark.parametrize("setting", dataclasses.fields(Settings), ids=lambda one: one.name)
+def test_a_worker_takes_every_setting_as_a_flag(setting: "dataclasses.Field[object]") -> None:
+    words = ["worker", f"--{setting.name.replace('_', '-')}", "1"]
+    assert getattr(parser_for(words).parse_args(words), setting.name) == "1"
 
 
 def test_every_variable_that_a_document_names_is_one_that_is_read() -> None:
