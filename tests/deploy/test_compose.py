@@ -231,6 +231,7 @@ def test_a_worker_needs_nothing_that_starts_a_private_kafka() -> None:
     left_out = re.findall(r"pip uninstall --yes ([\w ]+)", DOCKERFILE)[0].split()
     program = (
         "import sys; from pipeline.shells.commands import load; load('worker'); load('topics');"
+        "import pipeline.shells.worker, pipeline.shells.topics_admin;"
         f"print([name for name in {left_out!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
