@@ -57,7 +57,7 @@ class RecordingWriter:
             self._file = path.open("wb")
         except OSError as fault:
             raise RecordingError(f"{path}: {fault.strerror}") from None
-        self._writer = Writer(self._file, chunk_size=CHUNK_OCTETS)
+        self._writer = Writer(self._file, chunk_size=CHUNK_OCTETS, enable_data_crcs=True)
         self._writer.start(profile=PROFILE, library="relaywatch")
         if mission_text is not None:
             self._writer.add_attachment(0, 0, MISSION_ATTACHMENT, "application/toml", mission_text.encode())

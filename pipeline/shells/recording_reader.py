@@ -127,7 +127,9 @@ class Recording:
         """Everything in the file, in its order; stops at the last whole chunk and says so in `cut_off`."""
         with self.path.open("rb") as file:
             octets = _WholeReads(file, self.size)
-            reader = iter(StreamReader(cast(Any, octets), emit_chunks=True, record_size_limit=None).records)
+            reader = iter(
+                StreamReader(cast(Any, octets), emit_chunks=True, validate_crcs=True, record_size_limit=None).records
+            )
             while True:
                 whole_until = file.tell()
                 try:
