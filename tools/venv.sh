@@ -19,8 +19,8 @@ find_python() {
             return
         fi
     done
-    found=$("${PYTHON:-python3}" --version 2>&1 || true)
-    say "relaywatch needs Python 3.11 or newer; ${PYTHON:-python3} gives: ${found:-nothing}"
+    found=$("${PYTHON:-python3}" --version 2>/dev/null || true)
+    say "relaywatch needs Python 3.11 or newer; ${PYTHON:-python3} is ${found:-not there}"
     say "Install one, or name one that is there: make test PYTHON=python3.12"
     exit 1
 }
