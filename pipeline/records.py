@@ -5,7 +5,7 @@ Every time is an integer: nanoseconds since 1970-01-01T00:00:00Z, on the clock i
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -169,6 +169,8 @@ def _decode_frames(link: str, value: bytes) -> FramesReceived:
     if len(value) < _HEADER.size:
         raise RecordError("undecodable", f"record stops after {len(value)} octets of a {_HEADER.size}-octet header")
     _, count, session, sequence, earth, frame_length, _ = _HEADER.unpack_from(value)
+    if sequence >= 1 << 63:
+        raise RecordError("undecodable", f"record has sequence {sequence}; it counts the records of a session from 0")
     if count > MAX_FRAMES_PER_RECORD:
         raise RecordError("too_large", f"record says it holds {count} frames; at most {MAX_FRAMES_PER_RECORD}")
     at = _HEADER.size + 8 * count
@@ -204,8 +206,8 @@ def _from_json(link: str, record_class: type[Received], body: dict[str, Any]) ->
     try:
         record = record_class(link=link, **{name: value for name, value in body.items() if name != "kind"})
     except TypeError:
-        required = sorted({"session", "sequence", "earth_receive_time"} | fields.keys() - {"link"} - body.keys())
-        raise RecordError("undecodable", f"record of kind {body['kind']} needs {', '.join(required)}") from None
+        missing = [name for name, one in fields.items() if one.default is MISSING and name not in ("link", *body)]
+        raise RecordError("undecodable", f"record of kind {body['kind']} needs {', '.join(missing)}") from None
     if isinstance(record, Listened) and record.ends_at < record.starts_at:
         raise RecordError("undecodable", "listening record ends before it starts")
     return record  # type: ignore[return-value]
@@ -213,11 +215,13 @@ def _from_json(link: str, record_class: type[Received], body: dict[str, Any]) ->
 
 def _fits(name: str, value: object) -> bool:
     if name in _TEXTS:
-        return value in _TEXTS[name]
+        return isinstance(value, str) and value in _TEXTS[name]
     if name == "whole":
         return isinstance(value, bool)
     if name == "signal_level_dbm":
         return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
     if name == "frames_heard" and value is None:
         return True
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
+        return False
+    return value >= 0 or name not in ("sequence", "frames_heard")
