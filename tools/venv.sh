@@ -40,22 +40,26 @@ is_stale() {
     return 1
 }
 
-if [ -e "$venv" ] && is_stale; then
-    say "The lock files or the Python have changed: making $venv anew"
-    rm -rf "$venv"
+make_venv() {
+    python=$(find_python)
+    if [ -e "$venv" ]; then
+        say "The lock files or the Python have changed: making $venv anew"
+        rm -rf "$venv"
+    fi
+    say "Making $venv with $("$python" --version)"
+    if ! "$python" -m venv "$venv" >&2; then
+        rm -rf "$venv"
+        say "$python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"
+        exit 1
+    fi
+}
+
+if [ ! -e "$venv" ] || is_stale; then
+    make_venv
 fi
 
 # All that runs is among what the tests need, so a .venv made for the tests serves the demo too.
 if ! same "$lock" && ! { [ "$lock" = requirements.lock ] && same requirements-dev.lock; }; then
-    if [ ! -d "$venv" ]; then
-        python=$(find_python)
-        say "Making $venv with $("$python" --version)"
-        if ! "$python" -m venv "$venv" >&2; then
-            rm -rf "$venv"
-            say "$python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"
-            exit 1
-        fi
-    fi
     say "Installing what $lock names (once; pip keeps what it downloads)"
     if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" >&2; then
         say "Could not install what $lock names: pip says why above. Run the same command again to go on."
