@@ -87,6 +87,7 @@ class _Supervisor:
         while not self.asked:
             started_at = time.monotonic()
             self.child = subprocess.Popen(self.command, env=self.environment)
+            logger.info("worker process %d started", self.child.pid)
             if self.asked:
                 self.child.terminate()
             status = self._wait(self.child)
