@@ -186,6 +186,14 @@ def test_architecture_names_every_file_of_the_package_and_no_other() -> None:
     assert sorted(named) == sorted(there)
 
 
+def test_architecture_draws_the_layers_that_the_import_contract_holds() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (held,) = [one["layers"] for one in contracts if one["type"] == "layers"]
+    (drawn,) = [block for block in blocks(ARCHITECTURE, "") if block.startswith("shells")]
+    names = [re.split(r" {2,}", line)[0].split(" · ") for line in drawn.splitlines()]
+    assert names == [[one.removeprefix("pipeline.") for one in re.split(r" [|:] ", layer)] for layer in held]
+
+
 def test_architecture_says_of_every_dependency_why_it_is_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = sorted(re.split(r"[=<>]", one)[0] for one in project["dependencies"])
