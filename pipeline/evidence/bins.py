@@ -53,7 +53,10 @@ class BinMap:
         """(receptions, bad) in the bins that [starts_at, ends_at) touches, even in part."""
         low, high = starts_at // BIN, -(-ends_at // BIN)
         heard = bad = 0
-        for chunk in range(low // BINS_IN_CHUNK, (high - 1) // BINS_IN_CHUNK + 1) if high > low else ():
+        between = range(low // BINS_IN_CHUNK, (high - 1) // BINS_IN_CHUNK + 1) if high > low else range(0)
+        # An interval may say it is centuries long: then what is there is looked through, not all that could be.
+        is_long = len(between) > len(self.chunks)
+        for chunk in [number for of, number in self.chunks if of == link and number in between] if is_long else between:
             rows = self.chunks.get((link, chunk))
             if rows is not None:
                 base = chunk * BINS_IN_CHUNK
