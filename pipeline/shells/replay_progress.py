@@ -57,6 +57,10 @@ class ReplayProgress:
         self._bar.clear()
         self._say(text)
 
+    def clear(self) -> None:
+        """Takes the bar away, so that something else can be written."""
+        self._bar.clear()
+
     def _end_jump(self) -> None:
         if self._jumped:
             self.say(f"jumped {_passed(self._jumped)} in which no frame came")

@@ -1,0 +1,61 @@
+"""What a process started is put away however it ends: Ctrl-C, SIGTERM or a closed terminal end a block once, as Ctrl-C
+does, and are ignored while things are put away. Knows signals."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def put_away_at_end() -> Iterator[ExitStack]:
+    """A stack of what is to be put away. A signal of ENDING raises KeyboardInterrupt in the block; one that comes
+    while the stack is unwound changes nothing."""
+    before = {one: signal.signal(one, _interrupt) for one in ENDING}
+    try:
+        with ExitStack() as stack:
+            try:
+                yield stack
+            finally:
+                _ignore()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives. A signal of ENDING cancels it, so that it ends in order, and raises KeyboardInterrupt then."""
+
+    async def run() -> T:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(work)
+        handlers = {one: signal.getsignal(one) for one in ENDING}
+        for one in ENDING:
+            loop.add_signal_handler(one, task.cancel)
+        try:
+            return await task
+        finally:
+            for one, handler in handlers.items():
+                loop.remove_signal_handler(one)
+                signal.signal(one, handler)
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _interrupt(sent: int, frame: FrameType | None) -> None:
+    _ignore()
+    raise KeyboardInterrupt
+
+
+def _ignore() -> None:
+    for one in ENDING:
+        signal.signal(one, signal.SIG_IGN)
