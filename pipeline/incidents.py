@@ -10,6 +10,8 @@ from pipeline.verdicts.incident import Incident
 
 NEWS_AFTER: Final = 10 * SECOND
 """A change of anything but state, severity, reason or `confirmed` waits at most this long, on either clock."""
+STANDS_AFTER: Final = 3 * SECOND
+"""A change of state is news at once where the state before it stood for so long; flaps wait until one stands."""
 
 
 class Moment(NamedTuple):
@@ -19,19 +21,32 @@ class Moment(NamedTuple):
     earth: int
     session_over: bool
     """Every record of its session is here, whichever came last: what waited is published now."""
+    late: bool
+    """The record brought frames of a time that was already listened through: more of them may be on their way."""
     made_from: Origin
+
+    def since(self, earlier: tuple[int, int]) -> int:
+        """Nanoseconds since an earlier (relay, earth), on the clock that went further."""
+        return max(self.relay - earlier[0], self.earth - earlier[1])
+
+    @property
+    def clocks(self) -> tuple[int, int]:
+        return self.relay, self.earth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What was last said of one incident, and since when something else would be true."""
+    """What was last said of one incident, and since when something else would be true. Pairs are (relay, earth)."""
 
     incident: Incident
     revision: int
     state: IncidentState
     close_reason: str | None
-    changed_at: tuple[int, int] | None = None
-    """(relay, earth): since when the verdict differs from what was published."""
+    judged: IncidentState
+    """What the verdict last said of its state, published or not."""
+    judged_since: tuple[int, int]
+    waiting_since: tuple[int, int] | None = None
+    """Since when the verdict differs from what was published."""
 
 
 def revise(
@@ -43,26 +58,35 @@ def revise(
     revisions: list[Revision] = []
     for name in sorted(current.keys() | published.keys()):
         before = published.get(name)
-        after = _withdrawn(before, current) if before and name not in current else _shown(before, current[name])
-        if before is not None and _same(before, after):
-            if before.changed_at is not None:
-                entries[name] = replace(before, changed_at=None)
+        after = _withdrawn(before, current) if before and name not in current else _shown(before, current[name], moment)
+        if before is None:
+            entries[name] = after
+            revisions.append(_revision(name, None, after, moment, run, mission))
             continue
-        if before is not None and not _is_news(before, after, moment):
-            if before.changed_at is None:
-                entries[name] = replace(before, changed_at=(moment.relay, moment.earth))
-            continue
-        entries[name] = after
-        revisions.append(_revision(name, before, after, moment, run, mission))
+        stands = moment.since(before.judged_since) >= STANDS_AFTER
+        if after.state != before.judged:
+            before = replace(before, judged=after.state, judged_since=moment.clocks)
+        if _same(before, after):
+            before = replace(before, waiting_since=None)
+        elif _is_news(before, after, moment, stands):
+            before = replace(after, judged=after.state, judged_since=before.judged_since, waiting_since=None)
+            revisions.append(_revision(name, published[name], after, moment, run, mission))
+        elif before.waiting_since is None:
+            before = replace(before, waiting_since=moment.clocks)
+        if before != published[name]:
+            entries[name] = before
     return entries, revisions
 
 
-def _shown(before: Published | None, incident: Incident) -> Published:
+def _shown(before: Published | None, incident: Incident, moment: Moment) -> Published:
+    state: IncidentState = "open" if incident.ended_at is None else "closed"
     return Published(
         incident=incident,
         revision=1 if before is None else before.revision + 1,
-        state="open" if incident.ended_at is None else "closed",
+        state=state,
         close_reason=incident.close_reason,
+        judged=state,
+        judged_since=moment.clocks,
     )
 
 
@@ -80,7 +104,6 @@ def _withdrawn(before: Published, current: Mapping[str, Incident]) -> Published:
         revision=before.revision + 1,
         state="closed" if renamed else "retracted",
         close_reason="superseded" if renamed else "frames_were_late",
-        changed_at=None,
     )
 
 
@@ -88,16 +111,17 @@ def _same(before: Published, after: Published) -> bool:
     return (before.incident, before.state, before.close_reason) == (after.incident, after.state, after.close_reason)
 
 
-def _is_news(before: Published, after: Published, moment: Moment) -> bool:
-    at_once = (before.state, before.incident.severity, before.close_reason, before.incident.confirmed) != (
-        after.state, after.incident.severity, after.close_reason, after.incident.confirmed,
-    )  # fmt: skip
-    if at_once or moment.session_over:
+def _is_news(before: Published, after: Published, moment: Moment, stands: bool) -> bool:
+    if moment.session_over:
         return True
-    if before.changed_at is None:
+    if not stands:
         return False
-    relay, earth = before.changed_at
-    return moment.relay - relay >= NEWS_AFTER or moment.earth - earth >= NEWS_AFTER
+    if before.state != after.state:
+        return True
+    told = (before.incident.severity, before.close_reason, before.incident.confirmed)
+    if told != (after.incident.severity, after.close_reason, after.incident.confirmed) and not moment.late:
+        return True
+    return before.waiting_since is not None and moment.since(before.waiting_since) >= NEWS_AFTER
 
 
 _COMPARED: Final = (
@@ -141,5 +165,6 @@ def restore(body: Mapping[str, Any]) -> Published:
         parts[name] = tuple(parts[name])
     parts["episodes"] = tuple((raised, ended) for raised, ended in parts["episodes"])
     rest = {name: value for name, value in body.items() if name != "incident"}
-    rest["changed_at"] = None if rest["changed_at"] is None else tuple(rest["changed_at"])
+    for name in ("judged_since", "waiting_since"):
+        rest[name] = None if rest[name] is None else tuple(rest[name])
     return Published(incident=Incident(**parts), **rest)

@@ -90,11 +90,9 @@ def watch(state: VehicleState, telemetry: Telemetry, mission: Mission, run: Run)
         return ()
     flights, incidents = verdict(picture)
     moment = Moment(
-        picture.watermark,
-        telemetry.earth_receive_time,
-        evidence.is_complete(telemetry.link, telemetry.session),
-        telemetry.origin,
-    )
+        picture.watermark, telemetry.earth_receive_time,
+        evidence.is_complete(telemetry.link, telemetry.session), _is_late(picture, telemetry), telemetry.origin,
+    )  # fmt: skip
     changed, revisions = revise(state.published, incidents, moment, run, mission.name)
     state.published.update(changed)
     for name in changed:
@@ -108,6 +106,13 @@ def watch(state: VehicleState, telemetry: Telemetry, mission: Mission, run: Run)
     if moment.session_over:
         ledger[""] = accounting_of(picture)
     return (*revisions, *_ledger(state, telemetry, ledger, moment, mission, run))
+
+
+def _is_late(picture: Picture, telemetry: Telemetry) -> bool:
+    """Whether the record brings frames of a time that a listening record before it has already covered."""
+    if telemetry.kind != "received" or telemetry.relay_receive_time is None:
+        return False
+    return telemetry.relay_receive_time < (picture.watermark_of(telemetry.link) or 0)
 
 
 def _ledger(

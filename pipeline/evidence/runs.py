@@ -7,9 +7,13 @@ from both their counts and the time between them, when it is asked for.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from math import ceil
+from typing import Final, NamedTuple
 
 from pipeline.evidence.segments import Key, Touch
+
+_JITTER: Final = 0.25
+"""Of an interval: a frame that came so much early or late is still the frame of its turn."""
 
 
 class Run(NamedTuple):
@@ -23,6 +27,22 @@ class Run(NamedTuple):
 
     def last_count(self, modulus: int) -> int:
         return (self.first_count + self.frames - 1) % modulus
+
+    def within(self, starts_at: int, ends_at: int, modulus: int) -> "Run | None":
+        """The part of it in [starts_at, ends_at): exact where its frames are regular, since only its ends are known."""
+        if self.first >= starts_at and self.last < ends_at:
+            return self
+        if self.last < starts_at or self.first >= ends_at:
+            return None
+        interval = (self.last - self.first) / max(1, self.frames - 1)
+        skipped = max(0, ceil((starts_at - self.first) / interval - _JITTER)) if interval else 0
+        kept = self.frames - skipped
+        if self.last >= ends_at and interval:
+            kept = min(kept, ceil((ends_at - self.first) / interval - _JITTER) - skipped)
+        if kept <= 0:
+            return None
+        first = self.first + round(skipped * interval)
+        return Run(first, (self.first_count + skipped) % modulus, first + round((kept - 1) * interval), kept)
 
 
 class Gap(NamedTuple):

@@ -31,7 +31,7 @@ def _incident(picture: Picture, flight: Flight) -> Incident:
     first, last = flight.silences[0], flight.silences[-1]
     samples = [picture.last_sample(silence.last_good_at) for silence in flight.silences]
     judged = [_severity(picture, flight, s, at) for s, at in zip(flight.silences, samples, strict=True)]
-    top = picture.highest(flight.takeoff_at, flight.over_at)
+    top = picture.highest(flight.takeoff_at, flight.last_heard_before)
     mark = picture.watermark or 0
     confirm = round(picture.timers.confirm_seconds * SECOND)
     confirmed_at = picture.listened_reaches(last.last_good_at, confirm)
@@ -147,10 +147,10 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
     if (touchdown := _predicted_touchdown(silence.last_good_at, sample)) is not None:
         inferred.append(f"Touchdown at about {instant(touchdown)}, from the last reported altitude and rate.")
     not_known = []
-    if flight.landing_at is None:
+    if silence.close_reason in ("contact_restored", "landing_seen_in_late_data"):
+        not_known.append("When and how the vehicle touched down: the landing itself was not seen live.")
+    elif flight.landing_at is None:
         not_known.append("Whether and how the vehicle touched down: no landing was seen.")
-    elif flight.landing_at > silence.raised_at and silence.close_reason != "resumed_in_flight":
-        not_known.append("When the vehicle touched down: the landing itself was not seen live.")
     not_known.append("Why communications ended: frames do not say.")
     return tuple(known), tuple(inferred), tuple(not_known)
 
@@ -173,10 +173,14 @@ def _afterwards(picture: Picture, flight: Flight, silence: Silence) -> Iterator[
     if silence.alive_at is not None:
         later = seconds(silence.alive_at - silence.last_good_at)
         yield f"Next good frame at {instant(silence.alive_at)}, {later} later."
+    if silence.close_reason == "contact_restored" and silence.alive_at is not None:
+        heard = picture.last_sample(silence.ended_at or silence.alive_at)
+        if heard is not None and heard[0].state == "ground":
+            yield f"When contact was restored the vehicle was on the ground (phase {heard[0].phase})."
     if silence.restarted_at is not None:
         yield f"The vehicle had restarted when it was heard again (boot count up at {instant(silence.restarted_at)})."
     last = last_recorded(picture, flight)
-    if last is not None:
+    if last is not None and not picture.plays_back:
         altitude = "" if last[1].altitude is None else f" at {metres(last[1].altitude)}"
         landed = ", with the landed flag" if last[0].landed else ", without a landed flag"
         yield f"The recorded log of this flight ends {last_after(flight, last)} after take-off{altitude}{landed}."

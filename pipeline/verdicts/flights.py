@@ -49,6 +49,14 @@ class Flight:
     def covers(self, at: int) -> bool:
         return self.takeoff_at <= at and (self.over_at is None or at < self.over_at)
 
+    @property
+    def last_heard_before(self) -> int | None:
+        """No frame of this flight was received from here on: it fell silent, or it is over. None: it goes on."""
+        last = self.silences[-1] if self.silences else None
+        if last is not None and last.close_reason != "resumed_in_flight":
+            return last.last_good_at + 1
+        return self.over_at
+
     def silent_at(self, at: int) -> bool:
         return any(s.raised_at <= at and (s.ended_at is None or at < s.ended_at) for s in self.silences)
 
@@ -107,11 +115,11 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
     live_end = min(seen, default=None)
     silences = tuple(_silences(picture, takeoff, key, live_end))
     over_at = live_end
-    if silences and silences[-1].close_reason in ("contact_restored", "landing_seen_in_late_data"):
-        ended_at = silences[-1].ended_at
-        over_at = ended_at if over_at is None or (ended_at is not None and ended_at < over_at) else over_at
-        if silences[-1].close_reason == "landing_seen_in_late_data":
-            landing_at = ended_at if landing_at is None else min(landing_at, ended_at or landing_at)
+    last = silences[-1] if silences else None
+    if last is not None and last.close_reason in ("contact_restored", "landing_seen_in_late_data"):
+        # On the ground when it was heard again: that a landing lies between is known, seen it was not.
+        landing_at = last.ended_at if last.close_reason == "landing_seen_in_late_data" else None
+        over_at = last.ended_at if over_at is None else min(over_at, last.ended_at or over_at)
     planned = _planned(picture, takeoff.at)
     return Flight(
         name=str(planned.number) if planned else _name(takeoff.at),

@@ -1,6 +1,6 @@
 """The facts of a flight and the accounting of its frames: what the ledger keeps."""
 
-from typing import Any
+from typing import Any, Final
 
 from pipeline.evidence.runs import gaps_of
 from pipeline.outputs import rfc3339
@@ -10,12 +10,15 @@ from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.words import assigned_reached
 
+_FOR_EVER: Final = 1 << 62
+
 
 def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
     """One flight as JSON. `state` is flying, silent, landed, over (ended without a landing seen) or incomplete."""
-    top = picture.highest(flight.takeoff_at, flight.over_at)
+    top = picture.highest(flight.takeoff_at, flight.last_heard_before)
     planned = flight.planned
-    end = flight.over_at if flight.over_at is not None else 1 << 62
+    end = flight.last_heard_before or _FOR_EVER
+    channels = channels_of(picture, flight.takeoff_at, end, live_only=True)
     facts: dict[str, Any] = {
         "number": planned.number if planned else None,
         "state": _state(picture, flight),
@@ -32,7 +35,9 @@ def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
             }
             for s in flight.silences
         ],
-        "channels": channels_of(picture, flight.takeoff_at, end),
+        "frames_received": sum(channel["received"] for channel in channels.values()),
+        "frames_missing": sum(channel["missing"] for channel in channels.values()),
+        "channels": channels,
     }
     if (last := picture.last_sample(end)) is not None:
         facts["last_live"] = {"at": rfc3339(last[1].at), "phase": last[0].phase, "altitude_m": last[1].altitude}
@@ -59,17 +64,20 @@ def _state(picture: Picture, flight: Flight) -> str:
     return "incomplete" if all(picture.is_over(session) for session in picture.sessions) else "flying"
 
 
-def channels_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, dict[str, Any]]:
-    """link/scid/vcid → frames received and missing between the first and the last of a session, in an interval.
+def channels_of(
+    picture: Picture, starts_at: int, ends_at: int, *, live_only: bool = False
+) -> dict[str, dict[str, Any]]:
+    """link/scid/vcid → frames received and missing between the first and the last of a session, in an interval of the
+    relay's clock, which says nothing of what was played back in it (`live_only`).
 
     A gap across a restart, or one that does not agree with the time that passed, is a discontinuity and no loss:
     what was sent in it is not known."""
     found: dict[str, dict[str, Any]] = {}
     for key, row in sorted(picture.evidence.runs.runs.items()):
         link, _, scid, vcid, live, modulus = key
-        runs = [run for run in row if run.first >= starts_at and run.last < ends_at] or [
-            run for run in row if run.last >= starts_at and run.first < ends_at
-        ]
+        if live_only and not live:
+            continue
+        runs = [part for run in row if (part := run.within(starts_at, ends_at, modulus)) is not None]
         if not runs:
             continue
         account = found.setdefault(
@@ -118,7 +126,7 @@ def accounting_of(picture: Picture) -> dict[str, Any]:
         ))
     }  # fmt: skip
     return {
-        "channels": channels_of(picture, -(1 << 62), 1 << 62),
+        "channels": channels_of(picture, -_FOR_EVER, _FOR_EVER),
         "links": links,
         "lost_after_receiver": lost,
         "arrival": arrival,

@@ -17,6 +17,10 @@ BACKFILL_AGE: Final = 60 * SECOND
 """A session whose first record is older than this on the relay's clock than on earth's was delivered later."""
 
 
+UNDELIVERED_FOR: Final = 20 * SECOND
+"""So long a record of which only the sequence number is known may still be on its way."""
+
+
 class Values(NamedTuple):
     """One sample. None where the vehicle does not report it."""
 
@@ -105,6 +109,13 @@ class Picture:
 
     def is_over(self, session: Session) -> bool:
         return session in self.evidence.ended.values or session in self.evidence.stopped.values
+
+    def may_fill(self, session: Session, since: int, newest: int) -> bool:
+        """Whether records of the session that are still on their way may tell of the time just before `since`: some
+        sequence number below the highest has not come. `newest`: the session's latest instant on the same clock."""
+        records = self.evidence.records.of(session)
+        is_whole = len(records) == 1 and records[0].first == 0
+        return not is_whole and not self.is_over(session) and newest - since <= UNDELIVERED_FOR
 
     def running(self, link: str | None = None) -> list[tuple[int, int]]:
         """Intervals in which a receiver (of that link, or of any) listened with production running."""
@@ -202,6 +213,13 @@ class Picture:
         """Good frames of its real-time channels."""
         return self._stretches(lambda key: key[1])
 
+    @cached_property
+    def plays_back(self) -> bool:
+        """Whether recorded frames are still coming: what the last of them says is not the end of the log."""
+        recorded = [segment.last for key, segment in self.evidence.heard.items() if not key[1]]
+        going_on = any(not self.is_over(session) for session in self.sessions)
+        return bool(recorded) and going_on and max(recorded) + self.suspect > (self.watermark or 0)
+
     def holds_from(self, stretch: Stretch) -> int | None:
         """The resume rule: the later of its fifth frame and its first + 1 s; None where it is too short."""
         least = round(self.timers.resume_seconds * SECOND)
@@ -225,39 +243,43 @@ class Picture:
     @cached_property
     def samples(self) -> list[tuple[SampleKey, Segment]]:
         """The live samples' segments, by their beginning."""
-        return sorted(
-            ((SampleKey(*key), segment) for key, segment in self.evidence.samples.items()),
-            key=lambda item: item[1][:2],
-        )
+        return sorted(((SampleKey(*key), segment) for key, segment in self.evidence.samples.items()), key=_by_beginning)
 
     @cached_property
     def recorded(self) -> list[tuple[SampleKey, Segment]]:
         """The played back samples' segments, by on-board time."""
         return sorted(
-            ((SampleKey(*key), segment) for key, segment in self.evidence.recorded.items()),
-            key=lambda item: item[1][:2],
+            ((SampleKey(*key), segment) for key, segment in self.evidence.recorded.items()), key=_by_beginning
         )
+
+    @cached_property
+    def _ends(self) -> list[tuple[SampleKey, Segment, tuple[Values, ...]]]:
+        """The live samples that are kept of each segment: its first ones and its last ones."""
+        return [
+            (key, segment, (*self._agreed(segment.payload[0]), *self._agreed(segment.payload[1], negative=True)))
+            for key, segment in self.samples
+        ]
 
     def earliest(self, keep: Callable[[SampleKey], bool], after: int, until: int | None = None) -> list[Values]:
         """The first live samples of the kept kinds in (after, until], ascending."""
-        found = [
-            values
-            for key, segment in self.samples
-            if segment.last > after and (until is None or segment.first <= until) and keep(key)
-            for values in (*self._agreed(segment.payload[0]), *self._agreed(segment.payload[1], negative=True))
-            if values.at > after and (until is None or values.at <= until)
-        ]
-        return sorted(set(found), key=lambda values: values.at)
+        found: dict[Values, None] = {}  # a dictionary keeps its order, where a set's depends on the process
+        for key, segment, ends in self._ends:
+            if segment.last > after and (until is None or segment.first <= until) and keep(key):
+                found |= dict.fromkeys(
+                    values for values in ends if values.at > after and (until is None or values.at <= until)
+                )
+        return sorted(found, key=lambda values: values.at)
 
     def last_sample(self, at: int) -> tuple[SampleKey, Values] | None:
         """The latest live sample not after `at`."""
         best: tuple[SampleKey, Values] | None = None
-        for key, segment in self.samples:
+        for key, segment, ends in self._ends:
             if segment.first > at:
                 break
-            for values in (*self._agreed(segment.payload[1], negative=True), *self._agreed(segment.payload[0])):
-                if values.at <= at and (best is None or values.at > best[1].at):
-                    best = key, values
+            if best is None or segment.last > best[1].at:
+                for values in ends:
+                    if values.at <= at and (best is None or values.at > best[1].at):
+                        best = key, values
         return best
 
     def highest(self, starts_at: int, ends_at: int | None) -> tuple[float, int] | None:
@@ -270,6 +292,10 @@ class Picture:
             if at >= starts_at and (ends_at is None or at <= ends_at) and at not in self._in_conflict
         ]
         return max(found, key=lambda pair: (pair[0], -pair[1]), default=None)
+
+
+def _by_beginning(item: tuple[SampleKey, Segment]) -> tuple[int, int, str]:
+    return item[1].first, item[1].last, str(item[0])
 
 
 def landed_rule(times: Iterable[int], frames: int, least: int) -> int | None:

@@ -80,7 +80,7 @@ def _holes(picture: Picture, session: Session, silent: int) -> Iterator[Outage]:
         for segment in picture.evidence.listened.of((*session, status))
     )
     for (_, before), (after, _) in zip(reports, reports[1:], strict=False):
-        if after - before > silent:
+        if after - before > silent and not picture.may_fill(session, after, reports[-1][1]):
             yield Outage(before + silent, after, before, f"nothing was listened to for {seconds(after - before)}")
 
 
@@ -92,7 +92,7 @@ def _gaps(picture: Picture, session: Session, silent: int) -> Iterator[Outage]:
     for before, after in zip(arrivals, arrivals[1:], strict=False):
         if before.payload and before.payload[1]:
             reached = max(-before.payload[1][0][0], reached if reached is not None else -(1 << 62))
-        if reached is not None:
+        if reached is not None and not picture.may_fill(session, after.first, arrivals[-1].last):
             yield Outage(
                 reached + silent,
                 after.first,
