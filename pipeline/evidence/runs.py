@@ -152,12 +152,12 @@ def gaps_of(runs: list[Run], modulus: int, period: float | None) -> Iterator[Gap
         if period is None:
             yield Gap(a.last, b.first, max(0, ahead - 1), max(0, ahead - 1), True, False)
             continue
-        cycles = 0
-        if elapsed >= modulus / 2 * period:
-            cycles = max(0, round((elapsed / period - ahead) / modulus))
+        # Look at time first: only within half a cycle does the count alone say which way it went.
+        within_half = elapsed < modulus / 2 * period
+        cycles = 0 if within_half else max(0, round((elapsed / period - ahead) / modulus))
         missing = ahead + cycles * modulus - 1
         if missing < 0:  # the same count again within half a cycle: a repetition, not a loss
             continue
-        late = ahead > modulus - max(16, modulus // 4) and not cycles
+        late = within_half and ahead > modulus - max(16, modulus // 4)
         unlike = late or abs(ahead + cycles * modulus - elapsed / period) > max(modulus / 4, 3e9 / period)
         yield Gap(a.last, b.first, missing, max(0, ahead - 1), cycles > 0, unlike)
