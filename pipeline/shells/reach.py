@@ -41,7 +41,7 @@ async def reachable(bootstrap: str, timeout_seconds: float) -> None:
 
 async def _ask(bootstrap: str, timeout_seconds: float) -> None:
     # It logs each refused connection as an error; the caller gets one clear line instead.
-    logger = logging.getLogger("aiokafka.client")
+    logger = logging.getLogger("aiokafka")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=max(int(timeout_seconds * 1000), 1000))

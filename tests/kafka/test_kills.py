@@ -1,0 +1,118 @@
+"""Once in effect: a worker that is killed in the midst of its work loses nothing and says nothing twice."""
+
+import asyncio
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from pipeline.shells.analyze import analyze
+from pipeline.shells.topics_admin import application_id, changelog_topic
+from pipeline.topics import TOPICS
+from tests.build import scenario, scenario_records
+from tests.kafka.cluster import (
+    RUN,
+    WorkerProcess,
+    found,
+    publish,
+    publish_in_transactions,
+    read,
+    read_raw,
+    wait_for,
+    wait_until_done,
+    worker,
+    written,
+)
+
+pytestmark = pytest.mark.kafka
+
+KILLS = 4
+
+
+def _wait_until_written(kafka: str, topic: str, records: int, running: WorkerProcess) -> None:
+    wait_for(
+        lambda: asyncio.run(written(kafka, topic)) >= records,
+        lambda: f"{topic} never had {records} records:\n{running.text()}",
+        running,
+    )
+
+
+def _wait_until_started(running: WorkerProcess, times: int) -> None:
+    wait_for(lambda: running.text().count(" started") >= times, running.text, running)
+
+
+def test_a_worker_killed_again_and_again_says_what_an_undisturbed_one_says(
+    kafka: str, topics: str, tmp_path: Path
+) -> None:
+    records, mission = scenario_records("flight-72"), scenario("flight-72").mission
+    expected = analyze(records, mission, RUN)
+    asyncio.run(publish(kafka, topics, records, mission))
+    # Now in the first stage, now in the second, at places that a seed chooses.
+    chance = random.Random(72)
+    stages = [TOPICS["telemetry"].full_name(topics), changelog_topic(topics, "vehicles")]
+    with worker(kafka, topics, tmp_path, supervised=True) as running:
+        for kill in range(KILLS):
+            topic = stages[kill % 2]
+            before = asyncio.run(written(kafka, topic))
+            _wait_until_written(kafka, topic, before + chance.randrange(50, 250), running)
+            os.kill(running.pid, signal.SIGKILL)
+            _wait_until_started(running, 2 + kill)
+        asyncio.run(wait_until_done(kafka, topics, running))
+        assert running.text().count("worker ended with signal SIGKILL") == KILLS
+        assert running.end() == 0
+    seen = asyncio.run(found(kafka, topics))
+    assert seen.digest == expected.digest
+    assert list(seen.revisions) == [(one.incident_id, one.revision) for one in expected.revisions]
+    # Every record was decoded, whatever was sent again: each origin has its telemetry, and always the same.
+    telemetry: dict[bytes, bytes] = {}
+    for record in asyncio.run(read(kafka, topics, "telemetry")):
+        name = dict(record.headers)["ce_id"]
+        assert telemetry.setdefault(name, record.value) == record.value
+    assert len(telemetry) == len(records)
+    assert asyncio.run(read(kafka, topics, "rejected")) == []
+
+
+def test_sigterm_in_the_midst_ends_cleanly_and_the_next_worker_goes_on(kafka: str, topics: str, tmp_path: Path) -> None:
+    records, mission = scenario_records("frames-late"), scenario("frames-late").mission
+    asyncio.run(publish(kafka, topics, records, mission))
+    with worker(kafka, topics, tmp_path) as first:
+        _wait_until_written(kafka, TOPICS["telemetry"].full_name(topics), 200, first)
+        assert first.end() == 0
+        assert "Traceback" not in first.text()
+    with worker(kafka, topics, tmp_path, supervised=True) as second:
+        asyncio.run(wait_until_done(kafka, topics, second))
+        assert second.end() == 0
+    assert asyncio.run(found(kafka, topics)).digest == analyze(records, mission, RUN).digest
+
+
+def test_the_committed_offset_decides_nothing(kafka: str, topics: str, tmp_path: Path) -> None:
+    """Committed to the end by someone else, before any record was taken: Faust alone would read nothing."""
+    records, mission = scenario_records("relay-outage"), scenario("relay-outage").mission
+    asyncio.run(publish(kafka, topics, records, mission))
+
+    async def commit_the_end() -> None:
+        async with AIOKafkaConsumer(
+            bootstrap_servers=kafka, group_id=application_id(topics), enable_auto_commit=False
+        ) as consumer:
+            place = TopicPartition(TOPICS["frames"].full_name(topics), 0)
+            consumer.assign([place])
+            await consumer.commit({place: len(records) - 100})
+
+    asyncio.run(commit_the_end())
+    with worker(kafka, topics, tmp_path) as running:
+        asyncio.run(wait_until_done(kafka, topics, running))
+    assert asyncio.run(found(kafka, topics)).digest == analyze(records, mission, RUN).digest
+
+
+def test_a_gap_that_a_transaction_leaves_is_no_hole(kafka: str, topics: str, tmp_path: Path) -> None:
+    records, mission = scenario_records("relay-outage"), scenario("relay-outage").mission
+    asyncio.run(publish_in_transactions(kafka, topics, records, mission))
+    frames = asyncio.run(read_raw(kafka, TOPICS["frames"].full_name(topics)))
+    assert frames[-1].offset > len(frames) - 1
+    with worker(kafka, topics, tmp_path) as running:
+        asyncio.run(wait_until_done(kafka, topics, running, in_transactions=True))
+        assert running.end() == 0
+    assert asyncio.run(found(kafka, topics)).digest == analyze(records, mission, RUN).digest
