@@ -26,9 +26,20 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of `relaywatch` with these words."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = parser_for(words)
     try:
-        arguments = parser.parse_args(words)
+        status = _run(words)
+        # Here and not when Python ends: a reader that has enough is no fault.
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read our output has enough, as `head` does; Python must not complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return RAN
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        arguments = parser_for(words).parse_args(words)
         return load(arguments.command).run(arguments)
     except RelayWatchError as fault:
         sys.stdout.flush()
@@ -37,10 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nrelaywatch: interrupted\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough, as `head` does; Python must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return RAN
 
 
 def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """Whatever somebody gives: one clear line, status 2, no traceback; what was good before the fault is still reported."""
 
 import dataclasses
+import os
 import random
 import subprocess
 import sys
@@ -231,11 +232,15 @@ def test_records_of_an_unknown_link_are_left_out_and_the_others_analyzed():
 
 
 @pytest.mark.parametrize("reader", ["head -1", "true"])
-def test_no_traceback_reaches_the_terminal_where_the_reader_of_the_output_has_enough(reader, nominal, tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_no_traceback_reaches_the_terminal_where_the_reader_of_the_output_has_enough(
+    reader, unbuffered, nominal, tmp_path
+):
     path = tmp_path / "cut.mcap"
     path.write_bytes(nominal.read_bytes()[:-2000])
     shell = f"{sys.executable} -m pipeline.shells.cli inspect {path} | {reader}"
-    done = subprocess.run(shell, shell=True, capture_output=True, text=True, cwd=root(), check=False)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(shell, shell=True, capture_output=True, text=True, cwd=root(), check=False, env=environment)
     assert done.stdout == ("1,209 frames\n" if reader == "head -1" else "")
     assert "Traceback" not in done.stderr
     assert "BrokenPipeError" not in done.stderr
