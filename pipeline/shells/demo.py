@@ -30,6 +30,7 @@ from pipeline.shells.simulate import write_scenario
 from pipeline.shells.subscribe import alerts
 from pipeline.shells.terminal import note, say
 from pipeline.shells.topics_admin import admin_client, application_id, create_topics, needed_topics, partitions_of
+from pipeline.shells.watchman import Watchman
 from pipeline.shells.worker_process import WorkerProcess, worker_process
 
 SCENARIO: Final = "flight-72"
@@ -58,13 +59,14 @@ class Reader:
             say("\n".join(["", *news(alert, before, width=columns())]))
 
 
-def show_flight(settings: Settings, speed: float | None) -> Run:
+def show_flight(settings: Settings, speed: float | None, watching: Watchman) -> Run:
     """The whole demo on an existing Kafka. Whatever it starts is put away when it returns or raises.
 
     Raises RelayWatchError where a part fails, and KeyboardInterrupt after a signal that ends the process.
     """
     with put_away_at_end() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="relaywatch-demo-")))
+        watching.remember(folder=folder)
         recording = folder / f"{SCENARIO}.mcap"
         write_scenario(SCENARIO, recording)
         opened = open_recording(recording)
@@ -73,6 +75,7 @@ def show_flight(settings: Settings, speed: float | None) -> Run:
         )
         run_until_signal(_make_topics(settings))
         worker = stack.enter_context(worker_process(settings, folder / "worker.log"))
+        watching.remember(group=worker.process.pid)
         run = new_run(SCENARIO, "replay")
         last = run_until_signal(_watch(settings, speed, worker, opened, run))
         _tell(last, worker, run)

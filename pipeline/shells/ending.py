@@ -17,7 +17,7 @@ ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def put_away_at_end() -> Iterator[ExitStack]:
     """A stack of what is to be put away. A signal of ENDING raises KeyboardInterrupt in the block; one that comes
     while the stack is unwound changes nothing."""
-    before = {one: signal.signal(one, _interrupt) for one in ENDING}
+    before = {one: signal.signal(one, _interrupt) for one in _heeded()}
     try:
         with ExitStack() as stack:
             try:
@@ -35,8 +35,8 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
     async def run() -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
-        handlers = {one: signal.getsignal(one) for one in ENDING}
-        for one in ENDING:
+        handlers = {one: signal.getsignal(one) for one in _heeded()}
+        for one in handlers:
             loop.add_signal_handler(one, task.cancel)
         try:
             return await task
@@ -49,6 +49,11 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(run())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def _heeded() -> list[signal.Signals]:
+    """One that is ignored from the start stays so: nohup means it."""
+    return [one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN]
 
 
 def _interrupt(sent: int, frame: FrameType | None) -> None:

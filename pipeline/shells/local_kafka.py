@@ -116,7 +116,11 @@ def _java_version(java: str) -> int:
     return int(found[1]) if found else 0
 
 
-def start_broker(progress: Progress | None = None) -> Broker:
+Started = Callable[[Broker], None]
+"""Told of a broker as soon as it is a process, before it answers."""
+
+
+def start_broker(progress: Progress | None = None, started: Started = lambda broker: None) -> Broker:
     """Start a broker and wait until it answers. Whoever calls this stops it.
 
     Raises LocalKafkaError (with the end of Kafka's own log) or kafka_jars.DownloadError.
@@ -124,13 +128,13 @@ def start_broker(progress: Progress | None = None) -> Broker:
     java, jars = find_java(), fetch_jars(progress)
     folder = Path(tempfile.mkdtemp(prefix="relaywatch-kafka-"))
     try:
-        return _start(java, jars, folder)
+        return _start(java, jars, folder, started)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _start(java: str, jars: list[Path], folder: Path) -> Broker:
+def _start(java: str, jars: list[Path], folder: Path, started: Started) -> Broker:
     port, controller_port = _free_ports(2)
     properties = folder / "server.properties"
     properties.write_text(_PROPERTIES.format(port=port, controller_port=controller_port, data=folder / "data"))
@@ -150,6 +154,7 @@ def _start(java: str, jars: list[Path], folder: Path) -> Broker:
         )  # fmt: skip
     broker = Broker(process.pid, f"127.0.0.1:{port}", str(folder))
     try:
+        started(broker)
         if not _wait(lambda: process.poll() is not None or _is_started(broker), START_SECONDS):
             raise LocalKafkaError(f"Kafka did not come up within {START_SECONDS:.0f} s; {_end_of_log(folder)}")
         if process.poll() is not None:
@@ -209,10 +214,10 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @contextmanager
-def local_kafka() -> Iterator[str]:
+def local_kafka(started: Started = lambda broker: None) -> Iterator[str]:
     """A broker for the length of the block; gives its bootstrap server."""
     with progress_line() as progress:
-        broker = start_broker(progress)
+        broker = start_broker(progress, started)
     try:
         yield broker.bootstrap
     finally:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import secrets
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 from pipeline.records import Run
@@ -13,10 +14,11 @@ from pipeline.shells.demo import remove_topics, show_flight
 from pipeline.shells.ending import put_away_at_end
 from pipeline.shells.kafka_clients import log_for_people
 from pipeline.shells.kafka_jars import KAFKA
-from pipeline.shells.local_kafka import kafka_status, local_kafka, start_kafka, stop_kafka
+from pipeline.shells.local_kafka import Broker, kafka_status, local_kafka, start_kafka, stop_kafka
 from pipeline.shells.pacing import read_speed
 from pipeline.shells.settings import PREFIX, Settings, load_settings
 from pipeline.shells.terminal import note, say
+from pipeline.shells.watchman import Watchman, watchman
 
 EXAMPLE: Final = """\
 $ relaywatch demo --speed 20
@@ -41,28 +43,32 @@ def run(arguments: argparse.Namespace) -> int:
     namespace = arguments.namespace or f"demo-{secrets.token_hex(2)}"
     settings = load_settings({"kafka": arguments.kafka, "namespace": namespace})
     log_for_people()
-    with put_away_at_end() as stack:
-        settings = _with_kafka(arguments, settings, stack)
-        shown = show_flight(settings, speed)
+    with watchman() as watching, put_away_at_end() as stack:
+        settings = _with_kafka(arguments, settings, stack, watching)
+        shown = show_flight(settings, speed, watching)
         _say_next(arguments, settings, shown)
         if arguments.keep:
             stack.pop_all()
     return 0
 
 
-def _with_kafka(arguments: argparse.Namespace, settings: Settings, stack: ExitStack) -> Settings:
+def _with_kafka(arguments: argparse.Namespace, settings: Settings, stack: ExitStack, watching: Watchman) -> Settings:
     """The settings with the Kafka that the demo uses; what has to go at the end is on the stack."""
     if arguments.kafka or os.environ.get(f"{PREFIX}KAFKA"):
         note(f"Kafka at {settings.kafka} is used, namespace {settings.namespace}")
         if not arguments.namespace:
             stack.callback(lambda: asyncio.run(remove_topics(settings)))
         return settings
+
+    def started(broker: Broker) -> None:
+        watching.remember(group=broker.pid, folder=Path(broker.folder))
+
     if arguments.keep:
         if kafka_status() is None:
             stack.callback(stop_kafka)
         bootstrap, until = start_kafka().bootstrap, "until `relaywatch kafka stop`"
     else:
-        bootstrap, until = stack.enter_context(local_kafka()), "until the demo ends"
+        bootstrap, until = stack.enter_context(local_kafka(started)), "until the demo ends"
     note(f"Apache Kafka {KAFKA.rpartition(':')[2]} runs at {bootstrap}, {until}")
     return dataclasses.replace(settings, kafka=bootstrap)
 
