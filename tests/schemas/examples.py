@@ -1,0 +1,113 @@
+"""The examples in `schemas/examples`, made by the program itself from flight 72. `python -m tests.schemas.examples`
+writes them anew; a test compares them with what the program makes now."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import orjson
+
+from pipeline.errors import RecordError
+from pipeline.flow import LinkState, VehicleState, decode, watch
+from pipeline.outputs import Flight, Output, Revision
+from pipeline.records import (
+    KINDS,
+    SECOND,
+    DeliveryStopped,
+    FramesReceived,
+    Listened,
+    Origin,
+    Record,
+    RecordingEnded,
+    Run,
+    decode_record,
+    encode_record,
+)
+from pipeline.shells.resources import schemas_dir
+from pipeline.telemetry import Telemetry, encode_telemetry
+from pipeline.topics import Rejected, frames_message, frames_view
+from tests.build import scenario, scenario_records
+
+FOLDER = schemas_dir() / "examples"
+WRITE = "python -m tests.schemas.examples writes them"
+
+
+def flow(name: str, run: Run) -> Iterator[tuple[Record, Telemetry, tuple[Output, ...]]]:
+    """A scenario through both stages, as it would go on Kafka."""
+    mission = scenario(name).mission
+    links: dict[str, LinkState] = {}
+    vehicles: dict[str, VehicleState] = {}
+    for offset, record in enumerate(scenario_records(name)):
+        origin = Origin("relay.frames", 0, offset)
+        for telemetry in decode(links.setdefault(record.link, LinkState()), record, origin, mission):
+            state = vehicles.setdefault(telemetry.vehicle, VehicleState())
+            yield record, telemetry, watch(state, telemetry, mission, run)
+
+
+@cache
+def made() -> dict[str, bytes]:
+    """File name → octets."""
+    files: dict[str, bytes] = {}
+    records = scenario_records("flight-72")
+    for record in (*records, *_others(records)):
+        name = f"frames.{KINDS[type(record)]}"
+        if isinstance(record, FramesReceived):
+            if len(record.relay_receive_times) == 2 and f"{name}.bin" not in files:
+                files[f"{name}.bin"], files[f"{name}.json"] = encode_record(record), pretty(frames_view(record))
+        elif not (isinstance(record, Listened) and not record.frames_heard) and f"{name}.json" not in files:
+            files[f"{name}.json"] = pretty(orjson.loads(encode_record(record)))
+    raised: Revision | None = None
+    for _, telemetry, outputs in flow("flight-72", Run()):
+        in_flight = any("flight" in samples.states for samples in telemetry.samples)
+        if in_flight and "telemetry.json" not in files:
+            files["telemetry.json"] = pretty(orjson.loads(encode_telemetry(telemetry)))
+        for output in outputs:
+            if isinstance(output, Revision) and raised is None:
+                raised = output
+                files["alerts.json"] = pretty(orjson.loads(output.encode()))
+            if isinstance(output, Flight) and output.name == "72" and raised is not None:
+                files.setdefault("flights.json", pretty(orjson.loads(output.encode())))
+    assert raised is not None
+    files["rejected.json"] = pretty(orjson.loads(_rejected(records[0]).encode()))
+    # Nobody writes these two yet; their forms are fixed for those who will.
+    files["commands.json"] = pretty({
+        "command": "acknowledge", "incident_id": raised.incident_id, "vehicle": raised.vehicle, "by": "m.ortiz",
+        "why": "rover drives to a better place", "at": "2024-01-18T12:10:00.000000000Z", "until": None,
+    })  # fmt: skip
+    files["heartbeat.json"] = pretty(
+        {"source": "relaywatch/worker", "sequence": 12, "at": "2024-01-18T12:10:00.000000000Z"}
+    )
+    return files
+
+
+def _others(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Kinds that no scenario has: `ingest` and the reader of a cut recording write them."""
+    last = records[99]
+    common: dict[str, Any] = {
+        "link": last.link, "session": last.session, "sequence": 100, "earth_receive_time": last.earth_receive_time,
+    }  # fmt: skip
+    return DeliveryStopped(**common | {"earth_receive_time": last.earth_receive_time + 3 * SECOND}), RecordingEnded(
+        **common, whole=False
+    )
+
+
+def _rejected(record: Record) -> Rejected:
+    value = encode_record(record)[:-10]
+    message = frames_message("relay", record, Run())
+    try:
+        decode_record(record.link, value)
+    except RecordError as fault:
+        return Rejected(
+            reason=fault.reason, message=str(fault), origin=Origin("relay.frames", 0, 17), key=message.key,
+            headers=dict(message.headers), value=value,
+        )  # fmt: skip
+    raise AssertionError("a cut record was taken")
+
+
+def pretty(body: Any) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+if __name__ == "__main__":
+    for name, octets in made().items():
+        (FOLDER / name).write_bytes(octets)
