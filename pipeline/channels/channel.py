@@ -149,7 +149,9 @@ class Channel:
         if known is None and self.held:
             known = next((one.digest for one in self.held if one.frame_count == count and one.at == at), None)
         if known is None:
-            return "duplicate" if self.recent.forgot and self.history.covers(count, at) else None
+            # Nothing in the history is later than the newest: of a frame that is, it need not be asked.
+            is_later = self.newest is None or at > self.newest
+            return "duplicate" if self.recent.forgot and not is_later and self.history.covers(count, at) else None
         if known == octets_digest:
             return "duplicate"
         outcome.set_aside.append(at)
@@ -161,6 +163,8 @@ class Channel:
     def _is_plausible(self, count: int, at: int) -> bool:
         if self.newest is None:
             # The first frame of a channel is believed; so is one with no other near it in time.
+            return True
+        if at > self.newest and self.history.follows(count, at, self.newest):
             return True
         reference = self.history.nearest(at, REFERENCE_WITHIN)
         return reference is None or is_plausible(reference, count, at, self.name.modulus, self.period)

@@ -121,6 +121,13 @@ class History:
                 return True
         return False
 
+    def follows(self, count: int, at: int, newest: int) -> bool:
+        """Whether a frame that is later than the newest one goes on with its run: what nearly every frame does."""
+        run = self._latest
+        if run is None or run.last != newest or at - newest > self.pause:
+            return False
+        return count == (run.count + run.frames) % self.modulus
+
     def nearest(self, at: int, within: int) -> Reference | None:
         """The frame nearest in time; None where there is none within so many nanoseconds."""
         number = at // CHUNK
