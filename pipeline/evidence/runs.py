@@ -7,6 +7,7 @@ from both their counts and the time between them, when it is asked for.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -62,13 +63,15 @@ class Gap(NamedTuple):
 class RunMap:
     """(link, session, scid, vcid, live, modulus) → runs in ascending time."""
 
-    __slots__ = ("_touch", "gap", "runs")
+    __slots__ = ("_gaps", "_touch", "gap", "runs")
 
     def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
         self.gap = gap
         """Consecutive counts further apart in time than this begin a new run: a whole cycle may lie between."""
         self.runs: dict[Key, list[Run]] = {}
         self._touch = touch
+        self._gaps: dict[Key, tuple[float | None, list[Gap | None]]] = {}
+        """Derived: what lies after each run but the last, as far as it is known; the period it was reckoned with."""
 
     def add_frames(self, key: Key, modulus: int, times: Iterable[int], counts: Iterable[int]) -> None:
         """Join frames given in ascending time."""
@@ -98,6 +101,9 @@ class RunMap:
         for old in row[low:high]:
             self._touch(old.first)
         row[low:high] = [run]
+        derived = self._gaps.get(key)
+        if derived is not None:
+            del derived[1][max(0, low - 1) :]
         self._touch(run.first)
 
     def _join(self, a: Run, b: Run, modulus: int) -> Run | None:
@@ -117,6 +123,17 @@ class RunMap:
         if not 0 <= ahead < a.frames:
             return None
         return Run(a.first, a.first_count, max(a.last, b.last), max(a.frames, ahead + b.frames))
+
+    def gaps(self, key: Key, period: float | None) -> Iterator[Gap]:
+        """As `gaps_of` of the key's runs; only what changed since the last call is reckoned again."""
+        row, modulus = self.runs.get(key, []), key[-1]
+        known = self._gaps.get(key)
+        if known is None or known[0] != period:
+            known = self._gaps[key] = (period, [])
+        derived = known[1]
+        for place in range(len(derived), len(row) - 1):
+            derived.append(_gap_between(row[place], row[place + 1], modulus, period))
+        return (gap for gap in derived if gap is not None)
 
     def merge(self, other: "RunMap") -> None:
         for key, row in other.runs.items():
@@ -146,18 +163,22 @@ def period_of(runs: Iterable[Run]) -> float | None:
 
 def gaps_of(runs: list[Run], modulus: int, period: float | None) -> Iterator[Gap]:
     """What is missing between neighbouring runs (FORMATS.md, Counts). `period` in nanoseconds, None: unknown."""
-    for a, b in zip(runs, runs[1:], strict=False):
-        elapsed = b.first - a.last
-        ahead = (b.first_count - a.last_count(modulus)) % modulus
-        if period is None:
-            yield Gap(a.last, b.first, max(0, ahead - 1), max(0, ahead - 1), True, False)
-            continue
-        # Look at time first: only within half a cycle does the count alone say which way it went.
-        within_half = elapsed < modulus / 2 * period
-        cycles = 0 if within_half else max(0, round((elapsed / period - ahead) / modulus))
-        missing = ahead + cycles * modulus - 1
-        if missing < 0:  # the same count again within half a cycle: a repetition, not a loss
-            continue
-        late = within_half and ahead > modulus - max(16, modulus // 4)
-        unlike = late or abs(ahead + cycles * modulus - elapsed / period) > max(modulus / 4, 3e9 / period)
-        yield Gap(a.last, b.first, missing, max(0, ahead - 1), cycles > 0, unlike)
+    for a, b in pairwise(runs):
+        if (gap := _gap_between(a, b, modulus, period)) is not None:
+            yield gap
+
+
+def _gap_between(a: Run, b: Run, modulus: int, period: float | None) -> Gap | None:
+    elapsed = b.first - a.last
+    ahead = (b.first_count - a.last_count(modulus)) % modulus
+    if period is None:
+        return Gap(a.last, b.first, max(0, ahead - 1), max(0, ahead - 1), True, False)
+    # Look at time first: only within half a cycle does the count alone say which way it went.
+    within_half = elapsed < modulus / 2 * period
+    cycles = 0 if within_half else max(0, round((elapsed / period - ahead) / modulus))
+    missing = ahead + cycles * modulus - 1
+    if missing < 0:  # the same count again within half a cycle: a repetition, not a loss
+        return None
+    late = within_half and ahead > modulus - max(16, modulus // 4)
+    unlike = late or abs(ahead + cycles * modulus - elapsed / period) > max(modulus / 4, 3e9 / period)
+    return Gap(a.last, b.first, missing, max(0, ahead - 1), cycles > 0, unlike)

@@ -4,7 +4,7 @@ found in it; none reads what another says."""
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from pipeline.verdicts import ended_before_landing, recording_truncated, relay_outage, vehicle_restart
+from pipeline.verdicts import ended_before_landing, link_degraded, recording_truncated, relay_outage, vehicle_restart
 from pipeline.verdicts.flights import Flight, flights_of
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
@@ -13,6 +13,7 @@ Rule = Callable[[Picture, tuple[Flight, ...]], Iterable[Incident]]
 
 RULES: Final[dict[str, Rule]] = {
     ended_before_landing.TYPE: ended_before_landing.judge,
+    link_degraded.TYPE: link_degraded.judge,
     recording_truncated.TYPE: recording_truncated.judge,
     relay_outage.TYPE: relay_outage.judge,
     vehicle_restart.TYPE: vehicle_restart.judge,

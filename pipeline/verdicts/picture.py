@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple, get_args
 
-from pipeline.evidence.runs import Run, period_of
+from pipeline.evidence.runs import Gap, Run, RunMap, gaps_of, period_of
 from pipeline.evidence.segments import Points, Segment, SegmentMap, fuse
 from pipeline.evidence.summary import Evidence
 from pipeline.mission.model import FlightState, Mission, Vehicle
@@ -227,6 +227,24 @@ class Picture:
         if len(stretch.earliest) < frames or stretch.last - stretch.first < least:
             return None
         return max(stretch.earliest[frames - 1], stretch.first + least)
+
+    def losses(self) -> list[Gap]:
+        """What is missing between frames of the fastest real-time channel, whichever link they came by, ascending."""
+        runs = self.evidence.runs
+        live = {key: row for key, row in runs.runs.items() if key[4]}
+        channels = {key[2:] for key in live}
+        if not channels:
+            return []
+        fastest = max(channels, key=lambda one: (sum(run.frames for k in live if k[2:] == one for run in live[k]), one))
+        keys = [key for key in live if key[2:] == fastest]
+        period = self.count_period(keys[0][0], True, live[keys[0]])
+        if len(keys) == 1:
+            return list(runs.gaps(keys[0], period))
+        together = RunMap(runs.gap)
+        for key in keys:
+            for run in live[key]:
+                together.add(fastest, fastest[-1], run)
+        return list(gaps_of(together.runs[fastest], fastest[-1], period))
 
     # -- samples -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pipeline.evidence.runs import gaps_of
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.incident import Incident
@@ -68,6 +67,8 @@ def _by_boot_count(picture: Picture) -> Iterator[Restart]:
 def _by_falling_back(picture: Picture) -> Iterator[Restart]:
     """Without a boot count: the on-board clock behind where it was, at a frame before which the counts break."""
     clocks = sorted((segment.first, segment) for key, segment in picture.evidence.clock.items() if key[0] is None)
+    if len(clocks) < 2:
+        return
     least = picture.timer(20, 2.0)
     breaks = _count_breaks(picture)
     for (_, before), (at, after) in zip(clocks, clocks[1:], strict=False):
@@ -84,8 +85,8 @@ def _count_breaks(picture: Picture) -> list[tuple[int, int]]:
     """Where the counts of a live channel do not agree with the time that passed."""
     found = []
     for key, runs in picture.evidence.runs.runs.items():
-        link, *_, live, modulus = key
+        link, *_, live, _ = key
         if live:
-            period = picture.count_period(link, live, runs)
-            found += [(gap.after, gap.before + SECOND) for gap in gaps_of(runs, modulus, period) if gap.unlike_time]
+            gaps = picture.evidence.runs.gaps(key, picture.count_period(link, live, runs))
+            found += [(gap.after, gap.before + SECOND) for gap in gaps if gap.unlike_time]
     return found
