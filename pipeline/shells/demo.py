@@ -29,7 +29,7 @@ from pipeline.shells.settings import Settings
 from pipeline.shells.simulate import write_scenario
 from pipeline.shells.subscribe import alerts
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import admin_client, application_id, create_topics, needed_topics, partitions_of
+from pipeline.shells.topics_admin import admin_client, create_topics, needed_topics, partitions_of
 from pipeline.shells.watchman import Watchman
 from pipeline.shells.worker_process import WorkerProcess, worker_process
 
@@ -108,6 +108,7 @@ async def _watch(
                 pace(opened.source, speed), cluster, namespace=settings.namespace, mission=opened.mission,
                 partitions=partitions["frames"], run=run, shown=progress,
             )  # fmt: skip
+            progress.end()
             await taken_in_full(cluster, settings.namespace, patience_seconds=_PATIENCE_SECONDS)
 
         await _until_first_ends(replay(), worker.watch(), _read(settings, run, reader, follow=True))
@@ -165,11 +166,10 @@ def _free_port() -> int:
 
 
 async def remove_topics(settings: Settings) -> None:
-    """The topics of a namespace and the worker's group, on a cluster that stays. One that refuses keeps them."""
+    """The topics of a namespace, on a cluster that stays. One that refuses keeps them."""
     names = [topic.name for topic in needed_topics(settings.namespace)]
     try:
         async with admin_client(settings.kafka, settings.kafka_timeout) as client:
-            await client.delete_consumer_groups([application_id(settings.namespace)])
             await client.delete_topics(names)
     except (KafkaError, RelayWatchError) as fault:
         note(f"the topics of namespace {settings.namespace} stay: {fault or type(fault).__name__}")

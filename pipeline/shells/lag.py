@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.kafka_clients import Cluster
@@ -42,6 +43,10 @@ async def taken_in_full(cluster: Cluster, namespace: str, *, patience_seconds: f
 
 
 async def _left(admin: AIOKafkaAdminClient, namespace: str, ends: dict[TopicPartition, int]) -> int:
-    committed: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(application_id(namespace))
+    try:
+        committed: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(application_id(namespace))
+    except GroupCoordinatorNotAvailableError:
+        # The broker makes its own topic for groups when the first one comes.
+        committed = {}
     taken = {place: committed[place].offset for place in ends if place in committed}
     return sum(end - min(end, max(0, taken.get(place, 0))) for place, end in ends.items())

@@ -38,6 +38,10 @@ class ReplayProgress:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Nothing more comes."""
         self._end_jump()
         self._bar.clear()
 

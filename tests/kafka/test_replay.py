@@ -12,13 +12,18 @@ import numpy as np
 import pytest
 
 from pipeline.records import SECOND, DataEnded, FramesReceived, Listened, Record, Run, encode_record
+from pipeline.shells.analyze import analyze
 from pipeline.shells.cli import main
+from pipeline.shells.files import open_recording
 from pipeline.shells.kafka_clients import Cluster
+from pipeline.shells.lag import taken_in_full
 from pipeline.shells.pacing import Step
 from pipeline.shells.publish import publish
 from pipeline.shells.recording import RecordingWriter
 from pipeline.shells.resources import mission_path, read_mission
+from pipeline.shells.simulate import write_scenario
 from pipeline.topics import frames_message, link_partition, read_headers
+from tests.kafka.cluster import found, worker
 
 pytestmark = pytest.mark.kafka
 
@@ -196,3 +201,17 @@ def test_a_loop_gives_each_lap_a_run_of_its_own_until_it_is_interrupted(kafka, t
         process.stderr.close()
     assert "Traceback" not in rest
     assert len(runs(kafka, topics)) >= 2
+
+
+def test_a_replay_through_the_worker_comes_to_the_same_digest_as_without_a_broker(kafka, topics, tmp_path):
+    path = tmp_path / "flight-17.mcap"
+    write_scenario("flight-17", path, order="nearby")
+    with worker(kafka, topics, tmp_path) as running:
+        running.wait_ready()
+        assert replay(kafka, topics, str(path), "--run", "compared") == 0
+        asyncio.run(taken_in_full(Cluster(kafka, 20), topics, patience_seconds=60))
+    run = Run(id="compared", origin="replay")
+    opened = open_recording(path)
+    expected = analyze(opened.source, opened.mission, run)
+    assert "landing_seen_in_late_data" in [one.close_reason for one in expected.incidents]
+    assert asyncio.run(found(kafka, topics, run)).digest == expected.digest
