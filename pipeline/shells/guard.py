@@ -19,8 +19,8 @@ from pipeline import topics
 from pipeline.metrics import Sample
 from pipeline.records import Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
-from pipeline.shells.holes import first_offset_from
 from pipeline.shells.lives import Lives
+from pipeline.shells.log_offsets import ends_of, first_offset_from
 from pipeline.shells.stages import Incoming
 from pipeline.shells.tables import VersionedTable
 from pipeline.shells.transport import App
@@ -43,6 +43,9 @@ class Guard:
     apply: Apply
     owned: bool = False
     """Between the end of a recovery and the next revocation."""
+    revocations: int = 0
+    partitions: frozenset[int] = frozenset()
+    """Of the source, as they were assigned last."""
     next_offsets: dict[TP, int] = field(default_factory=dict)
     """Source partition → the offset that has to come next."""
 
@@ -52,17 +55,20 @@ class Guard:
 
     def revoked(self) -> None:
         self.owned = False
+        self.revocations += 1
 
     async def restored(self) -> None:
         """The changelog of what is assigned has been read to its end; no stream goes on yet."""
+        revocations = self.revocations
         assigned = sorted(one for one in self.app.consumer.assignment() if one.topic == self.source)
-        self.table.versions.keep_only({one.partition for one in assigned})
-        first: Mapping[TP, int] = await self.app.consumer.earliest_offsets(*assigned) if assigned else {}
-        end: Mapping[TP, int] = await self.app.consumer.highwaters(*assigned) if assigned else {}
-        self.next_offsets = {one: self._start(one, first[one], end[one]) for one in assigned}
+        self.partitions = frozenset(one.partition for one in assigned)
+        self.table.versions.keep_only(self.partitions)
+        ends = await ends_of(self.bootstrap, assigned)
+        self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
         self.lives.restored()
         self.apply(self.lives.gauges())
-        self.owned = True
+        # Taken away again while the log was asked: another recovery follows.
+        self.owned = revocations == self.revocations
 
     def starts(self) -> Mapping[TP, int]:
         """Where the streams go on. The state alone decides: what Faust commits is for people who look at the lag."""
@@ -147,7 +153,7 @@ class Guard:
 
     async def _check_gap(self, place: TP, expected: int, came: int) -> None:
         """A producer's transactions and compaction leave offsets without a record; all else is a hole."""
-        stands = await first_offset_from(self.bootstrap, place.topic, place.partition, expected)
+        stands = await first_offset_from(self.bootstrap, place, expected)
         if stands != came:
             leave(
                 EXIT_HOLE,

@@ -56,4 +56,4 @@ def log_to_stderr(level: int) -> None:
     handler.addFilter(RateLimit())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _LIBRARIES:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        logging.getLogger(name).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))

@@ -61,12 +61,15 @@ class Worker:
     def not_ready(self) -> str:
         """Why records are not taken yet; empty once they are. Asked from another thread: only looks."""
         for guard in self.guards:
-            expected = self.partitions[guard.lives.stage.source]
-            # Faust says ready of a topic that was missing when it started, and reads nothing of it for ever.
-            if self.app.consumer.topic_partitions(guard.source) != expected:
-                return f"not ready: partitions of {guard.source} are not assigned"
             if not guard.owned or self.app.rebalancing:
                 return f"not ready: state of {guard.lives.stage.table} is being read back"
+        most = max(self.partitions[guard.lives.stage.source] for guard in self.guards)
+        for guard in self.guards:
+            # Faust says ready of a topic that it did not find when it started, and reads nothing of it for ever. A
+            # worker may have nothing to do, where there are more of them than partitions, but not half of it.
+            others = any(one.partitions for one in self.guards)
+            if others and not guard.partitions and self.partitions[guard.lives.stage.source] == most:
+                return f"not ready: no partition of {guard.source} is assigned"
         return ""
 
     def stalled(self) -> str:
@@ -154,8 +157,7 @@ def _connect(worker: Worker, lock: asyncio.Lock) -> None:
 
     @app.on_rebalance_complete.connect(weak=False)
     async def restored(sender: App, **_: Any) -> None:
-        for guard in worker.guards:
-            await guard.restored()
+        await asyncio.gather(*(guard.restored() for guard in worker.guards))
         # Faust seeks next, and then clears what came in between: nothing may come.
         app.consumer.stop_flow()
 

@@ -53,11 +53,11 @@ def test_a_worker_killed_again_and_again_says_what_an_undisturbed_one_says(
     # Now in the first stage, now in the second, at places that a seed chooses.
     chance = random.Random(72)
     stages = [TOPICS["telemetry"].full_name(topics), changelog_topic(topics, "vehicles")]
-    with worker(kafka, topics, tmp_path, supervised=True) as running:
+    with worker(kafka, topics, tmp_path, "--batch-records", "20", supervised=True) as running:
         for kill in range(KILLS):
             topic = stages[kill % 2]
             before = asyncio.run(written(kafka, topic))
-            _wait_until_written(kafka, topic, before + chance.randrange(50, 250), running)
+            _wait_until_written(kafka, topic, before + chance.randrange(20, 60), running)
             os.kill(running.pid, signal.SIGKILL)
             _wait_until_started(running, 2 + kill)
         asyncio.run(wait_until_done(kafka, topics, running))

@@ -1,0 +1,218 @@
+"""What a batch comes to does not depend on its borders, and a record that fails changes nothing."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from pipeline import topics
+from pipeline.errors import RecordError
+from pipeline.records import Origin, Run
+from pipeline.shells.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, Lives
+from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
+from pipeline.shells.versions import Entry, StateError, Versions
+from pipeline.topics import TOPICS, TopicName
+from tests.build import scenario, scenario_records
+
+MISSION = scenario("frames-late").mission
+PARTITIONS: dict[TopicName, int] = {name: topic.partitions for name, topic in TOPICS.items()}
+RUN = Run(id="run-1", origin="test")
+STARTED = 1_700_000_000 * 1_000_000_000
+
+
+def incoming(count: int | None = None, run: Run = RUN) -> list[Incoming]:
+    """The records of a scenario as Kafka would give them."""
+    taken = []
+    for offset, record in enumerate(scenario_records("frames-late")[:count]):
+        message = topics.frames_message("relay", record, run)
+        origin = Origin("relay.frames", 0, offset)
+        taken.append(Incoming(origin, message.key, message.value, dict(message.headers), STARTED + offset))
+    return taken
+
+
+def arrived(outgoing: list[Outgoing]) -> list[Incoming]:
+    """Telemetry as `watch` gets it."""
+    return [
+        Incoming(Origin("relay.telemetry", one.partition, offset), one.message.key, one.message.value,
+                 dict(one.message.headers), STARTED + offset)
+        for offset, one in enumerate(outgoing)
+    ]  # fmt: skip
+
+
+class Log:
+    """A stage and its changelog, without a broker."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.lives = Lives(stage, "relay", Versions())
+        self.entries: list[Entry] = []
+        self.outgoing: list[Outgoing] = []
+
+    def take(self, batch: list[Incoming]) -> list[Outgoing]:
+        folded = self.lives.fold(batch)
+        changes = self.lives.changes(folded)
+        for change in changes:
+            self.entries += [*change.entries, change.head_entry]
+        list(self.lives.written(folded, changes))
+        self.outgoing += folded.outgoing
+        return folded.outgoing
+
+    def restart(self) -> None:
+        versions = Versions()
+        for entry in self.entries:
+            versions.replay(entry.partition, entry.key, orjson.loads(entry.value) if entry.value else None)
+        self.lives = Lives(self.stage, "relay", versions)
+        self.lives.restored()
+
+    def contents(self) -> dict[str, bytes]:
+        """Owner and chunk → value, as it stands at the end."""
+        found = {}
+        for owner, kept in self.lives.versions.owners.items():
+            assert kept.head is not None
+            found[owner.key("")] = kept.head.value
+            found |= {
+                owner.key(name): version.value
+                for name, version in kept.those_of_head().items()
+                if version.value != b"null"
+            }
+        return found
+
+
+def decode_log() -> Log:
+    return Log(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW))
+
+
+def watch_log() -> Log:
+    return Log(WatchStage("relay", MISSION, PARTITIONS, PURE_FLOW))
+
+
+def batches(records: list[Incoming], chance: random.Random, largest: int) -> Iterator[list[Incoming]]:
+    start = 0
+    while start < len(records):
+        end = start + chance.randint(1, largest)
+        yield records[start:end]
+        start = end
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_comes_out_and_what_is_kept_do_not_depend_on_batches_or_restarts(seed: int) -> None:
+    chance = random.Random(seed)
+    logs = [(decode_log(), watch_log()), (decode_log(), watch_log())]
+    for decode, watch in logs:
+        for batch in batches(incoming(), chance, 400 if decode is logs[0][0] else 90):
+            decode.take(batch)
+            if decode is not logs[0][0] and chance.random() < 0.3:
+                decode.restart()
+        for batch in batches(arrived(decode.outgoing), chance, 400 if decode is logs[0][0] else 90):
+            watch.take(batch)
+            if decode is not logs[0][0] and chance.random() < 0.3:
+                watch.restart()
+    (one_decode, one_watch), (other_decode, other_watch) = logs
+    assert one_decode.outgoing == other_decode.outgoing
+    assert one_watch.outgoing == other_watch.outgoing
+    assert [one for one in one_watch.outgoing if one.message.topic == "relay.alerts"]
+    # To the octet: by these octets a state is known to be whole.
+    assert one_decode.contents() == other_decode.contents()
+    assert one_watch.contents() == other_watch.contents()
+
+
+def test_a_record_that_was_taken_is_not_taken_again() -> None:
+    log, records = decode_log(), incoming(120)
+    log.take(records[:90])
+    assert log.take(records[:90]) == []
+    log.restart()
+    assert [one.message for one in log.take(records)] == [one.message for one in log.outgoing[90:]]
+    assert len(log.outgoing) == 120
+
+
+def failing(at: Origin, fault: Exception) -> DecodeStage:
+    """A decode with a fault that one record brings out, after it has changed the state."""
+
+    def decode(state, record, origin, mission):  # type: ignore[no-untyped-def]
+        told = PURE_FLOW.decode(state, record, origin, mission)
+        if origin == at:
+            raise fault
+        return told
+
+    return DecodeStage("relay", MISSION, PARTITIONS, replace(PURE_FLOW, decode=decode))
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(ZeroDivisionError("ours"), "program_fault"), (RecordError("undecodable", "theirs"), "undecodable")],
+)
+def test_a_record_that_fails_half_way_is_rejected_and_changes_no_state(fault: Exception, reason: str) -> None:
+    records = incoming(150)
+    log = Log(failing(records[130].origin, fault))
+    undisturbed = decode_log()
+    for batch in (records[:70], records[70:150]):
+        log.take(batch)
+    for batch in (records[:70], records[70:130] + records[131:150]):
+        undisturbed.take(batch)
+    good = [one for one in log.outgoing if one.message.topic == "relay.telemetry"]
+    [bad] = [one for one in log.outgoing if one.message.topic == "relay.rejected"]
+    assert good == undisturbed.outgoing
+    assert log.contents() == undisturbed.contents()
+    body = orjson.loads(bad.message.value)
+    assert (body["reason"], body["origin"]["offset"]) == (reason, 130)
+
+
+def test_a_record_whose_output_kafka_would_refuse_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = incoming(30)
+    largest = max(len(one.message.value) for one in decode_log().take(records))
+    limit = largest + 4096
+    monkeypatch.setitem(topics.TOPICS, "telemetry", replace(topics.TOPICS["telemetry"], max_message_octets=limit))
+    reasons = [
+        orjson.loads(one.message.value)["reason"]
+        for one in decode_log().take(records)
+        if one.message.topic == "relay.rejected"
+    ]
+    assert reasons
+    assert set(reasons) == {"too_large"}
+
+
+def test_headers_without_measure_do_not_make_a_rejected_record_too_large() -> None:
+    [bad] = decode_log().take([incoming(1)[0]._replace(headers={"x": bytes(3 << 20)}, key=bytes(3 << 20))])
+    assert orjson.loads(bad.message.value)["reason"] == "bad_headers"
+    assert len(bad.message.value) + len(bad.message.key) < 1 << 20
+
+
+def test_a_run_without_records_for_a_day_is_over_and_its_state_goes() -> None:
+    log, records = decode_log(), incoming(120)
+    log.take(records[:100])
+    live = [one._replace(headers=dict(topics.frames_message("relay", record, Run()).headers))
+            for one, record in zip(records, scenario_records("frames-late"))]  # fmt: skip
+    log.take([one._replace(origin=one.origin._replace(offset=200 + one.origin.offset)) for one in live[:100]])
+    newest = records[99].timestamp
+
+    def sweep(now: int) -> tuple[int, int]:
+        ends, leftovers = log.lives.finished(now)
+        log.entries += [end.head_entry for end in ends]
+        log.lives.ended(ends)
+        leftovers += [entry for end in ends for entry in log.lives.versions.leftovers(end.owner, head=False)]
+        log.entries += leftovers
+        log.restart()
+        return len(ends), len(leftovers)
+
+    assert sweep(newest + FINISHED_AFTER) == (0, 0)
+    ended, dropped = sweep(newest + FINISHED_AFTER + 1)
+    assert ended == 1
+    assert dropped > 0
+    assert sweep(newest + FINISHED_AFTER + DAY) == (0, 0)
+    # Live state stays, and goes on.
+    assert {owner.run for owner in log.lives.tallies} == {""}
+    late = log.take([records[100]._replace(origin=Origin("relay.frames", 0, 400))])
+    assert orjson.loads(late[0].message.value)["reason"] == "run_over"
+    assert sweep(newest + FORGOTTEN_AFTER + 1) == (0, 1)
+    assert {owner.run for owner in log.lives.versions.owners} == {""}
+
+
+def test_state_that_cannot_be_read_stops_the_worker_and_is_no_records_fault() -> None:
+    log, records = decode_log(), incoming(120)
+    log.take(records[:100])
+    log.entries = [entry for entry in log.entries if entry.key.count("|") != 2 or not entry.key.split("|")[2]]
+    log.restart()
+    with pytest.raises(StateError, match="state of rover-a in run 'run-1' at offset 99 is not whole"):
+        log.lives.fold(records[100:])
