@@ -51,12 +51,12 @@ class Restarts:
 def supervise(settings: Settings) -> int:
     """Run a worker until it ends as asked. The exit status of `relaywatch worker`."""
     log_to_stderr(settings.log_level_number)
-    settings = _named(settings)
+    settings = named(settings)
     command = [sys.executable, "-m", "pipeline.shells.cli", "worker", "--no-supervisor", "--supervised"]
-    return _Supervisor(command, {**os.environ, **settings.environment()}).run()
+    return Supervisor(command, {**os.environ, **settings.environment()}).run()
 
 
-def _named(settings: Settings) -> Settings:
+def named(settings: Settings) -> Settings:
     """With a name and a port that stay the same over restarts: by its name the worker gets its partitions back at
     once."""
     if settings.metrics_port == 0:
@@ -66,7 +66,7 @@ def _named(settings: Settings) -> Settings:
     return replace(settings, instance=settings.instance_name)
 
 
-class _Supervisor:
+class Supervisor:
     def __init__(
         self, command: Sequence[str], environment: dict[str, str], sleep: Callable[[float], None] = time.sleep
     ) -> None:

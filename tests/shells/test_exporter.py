@@ -1,0 +1,73 @@
+"""What a scrape sees."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline import metrics
+from pipeline.metrics import METRICS, Sample, zeros
+from pipeline.shells.exporter import Exporter, ExporterError, Server
+from tests.build import scenario
+
+
+@pytest.fixture
+def exporter() -> Exporter:
+    made = Exporter()
+    made.apply(zeros(scenario("flight-72").mission, "0.1.0"))
+    return made
+
+
+@pytest.fixture
+def state() -> dict[str, str]:
+    return {"live": "", "ready": "not ready: state of links is being read back"}
+
+
+@pytest.fixture
+def server(exporter: Exporter, state: dict[str, str]) -> Iterator[Server]:
+    running = exporter.serve("127.0.0.1", 0, live=lambda: state["live"], ready=lambda: state["ready"])
+    yield running
+    running.close()
+
+
+def get(server: Server, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read().decode()
+
+
+def test_every_series_is_there_at_0_before_the_first_record(server: Server) -> None:
+    status, text = get(server, "/metrics")
+    assert status == 200
+    for metric in METRICS:
+        assert f"# HELP {metric.name} " in text
+    assert 'relay_frames_total{disposition="bad",link="rover-a",origin="live",reason="fecf"} 0.0' in text
+    assert 'relay_records_rejected_total{reason="program_fault"} 0.0' in text
+    assert "_created" not in text
+
+
+def test_a_counter_goes_up_by_its_samples_and_a_gauge_becomes_them(exporter: Exporter, server: Server) -> None:
+    for value in (2, 3):
+        exporter.apply([
+            Sample(metrics.LATE, ("rover-a", "live"), value), Sample(metrics.MISSING, ("ingenuity", "live"), value),
+        ])  # fmt: skip
+    text = get(server, "/metrics")[1]
+    assert 'relay_frames_late_total{link="rover-a",origin="live"} 5.0' in text
+    assert 'relay_frames_missing{origin="live",vehicle="ingenuity"} 3.0' in text
+
+
+def test_ready_says_why_not(server: Server, state: dict[str, str]) -> None:
+    assert get(server, "/ready") == (503, "not ready: state of links is being read back\n")
+    state["ready"] = ""
+    assert get(server, "/ready") == (200, "ready\n")
+    assert get(server, "/live") == (200, "live\n")
+    assert get(server, "/") == (404, "there is /metrics, /live, /ready\n")
+
+
+def test_a_port_that_is_taken_is_one_clear_line(exporter: Exporter, server: Server) -> None:
+    with pytest.raises(ExporterError, match=rf"cannot be served at 127\.0\.0\.1:{server.port}: .*--metrics-port"):
+        exporter.serve("127.0.0.1", server.port, live=str, ready=str)
