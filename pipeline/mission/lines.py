@@ -2,6 +2,7 @@
 for where things are and checks nothing."""
 
 import re
+import tomllib
 from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Final
@@ -49,7 +50,7 @@ class _Walker:
             self.at += 2 if is_item else 1
             keys = self.keys()
             self.at += 2 if is_item else 1
-            table = self.resolve(keys[:-1])
+            table = self.resolve(keys[:-1], self.line(start))
             table += (keys[-1],)
             if is_item:
                 self.items[table] = self.items.get(table, -1) + 1
@@ -57,11 +58,12 @@ class _Walker:
                 table += (self.items[table],)
             self.lines[table] = self.line(start)
 
-    def resolve(self, keys: tuple[str, ...]) -> Path:
-        """[a.b] under [[a]] means the last item of a."""
+    def resolve(self, keys: tuple[str, ...], line: int) -> Path:
+        """[a.b] under [[a]] means the last item of a; where a has no header of its own, this is its first line."""
         path: Path = ()
         for key in keys:
             path += (key,)
+            self.lines.setdefault(path, line)
             if path in self.items:
                 path += (self.items[path],)
         return path
@@ -108,7 +110,7 @@ class _Walker:
             self.skip()
             match = _KEY.match(self.text, self.at)
             assert match is not None
-            keys.append(match[0].strip("\"'"))
+            keys.append(_bare(match[0]))
             self.at = match.end()
             self.skip()
             if self.text[self.at] != ".":
@@ -123,3 +125,8 @@ class _Walker:
 
     def line(self, at: int) -> int:
         return bisect_left(self.newlines, at) + 1
+
+
+def _bare(key: str) -> str:
+    """A key as the reader of the text has it: without its quotes and escapes."""
+    return key if key[0] not in "\"'" else next(iter(tomllib.loads(f"{key} = 0")))

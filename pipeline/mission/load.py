@@ -75,8 +75,8 @@ def _link(table: Table, vehicles: list[str]) -> Link:
     has_length = form in ("tm", "aos")
     if has_length:
         length = table.whole("frame_length", low=1, high=MAX_FRAME_OCTETS)
-    else:
-        length = table.whole("frame_length", 0, low=0, high=0)
+    else:  # a MAVLink message says its own length; of a format that nobody knows nothing is asked
+        length = table.whole("frame_length", 0, low=0, high=0 if form == "mavlink" else MAX_FRAME_OCTETS)
     link = Link(
         name=name, format=form, vehicles=heard, frame_length=length,
         frame_error_control_field=table.truth("frame_error_control_field", True),
