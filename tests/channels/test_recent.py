@@ -1,0 +1,56 @@
+"""The last frames of a channel with a digest of their octets."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.channels.recent import IN_CONFLICT, KEPT, Recent, digest
+
+
+def test_a_frame_is_known_by_count_and_time() -> None:
+    recent = Recent("a")
+    recent.add(5, 100, digest(b"x"))
+    assert recent.digest_of(5, 100) == digest(b"x")
+    assert recent.digest_of(5, 101) is None
+    assert recent.digest_of(6, 100) is None
+
+
+def test_the_last_1024_are_known_and_older_ones_forgotten() -> None:
+    recent = Recent("a")
+    for count in range(KEPT + 1):
+        recent.add(count, count, count)
+    assert KEPT == 1024
+    assert recent.forgot
+    assert recent.digest_of(0, 0) is None
+    assert recent.digest_of(1, 1) == 1
+    assert recent.digest_of(KEPT, KEPT) == KEPT
+
+
+def test_a_conflict_tells_when_a_packet_ended_that_has_octets_of_the_frame() -> None:
+    recent = Recent("a")
+    recent.add(1, 10, 0)
+    recent.add(2, 20, 0)
+    assert recent.spill(1, 10, 20) is False
+    assert recent.conflict(1, 10) == 20
+    assert recent.conflict(1, 10) is None, "it is told once"
+    assert recent.conflict(2, 20) is None
+    assert recent.spill(2, 20, 30) is True, "a packet with octets of a frame in conflict is set aside"
+
+
+@given(st.lists(st.integers(0, 255), max_size=60), st.integers(0, 1500), st.integers(0, 60))
+def test_what_is_stored_comes_back(counts: list[int], before: int, cut: int) -> None:
+    straight, stored = Recent("a"), {}
+    for place in range(before):
+        straight.add(place % 256, -place, place)
+    for place, count in enumerate(counts):
+        if place == cut:
+            stored |= dict(straight.take_changes())
+        straight.add(count, place * 10, place)
+        straight.spill(count, place * 10, place + 1)
+    stored |= dict(straight.take_changes())
+    again = Recent("a")
+    again.restore(straight.next, {int(name.split("/")[2]): part for name, part in stored.items()})
+    assert (again.next, again.forgot) == (straight.next, straight.forgot)
+    for place, count in enumerate(counts):
+        assert again.digest_of(count, place * 10) == straight.digest_of(count, place * 10) == place
+        assert again.conflict(count, place * 10) == place + 1
+    assert IN_CONFLICT < -(1 << 62), "no time of a frame"
