@@ -95,7 +95,7 @@ class Cluster:
             ) from None
         except KafkaError as fault:
             reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-            raise KafkaUnavailableError(f"Kafka at {self.servers} refused: {reason:.200}") from None
+            raise KafkaUnavailableError(f"Kafka at {self.servers} failed: {reason:.200}") from None
 
     @asynccontextmanager
     async def _started(self, client: Any) -> AsyncIterator[None]:
