@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench lock up down clean runtime dev
+.PHONY: help demo test lint check format bench lock up down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
@@ -18,10 +18,18 @@ demo: runtime ## watch relaywatch say what happened to flight 72, on a private K
 test: dev ## run every test (TESTS=tests/frames runs a part)
 	@$(BIN)/python -m pytest $(TESTS)
 
-lint: dev ## format, style, types and import contracts, without the tests
+lint: form style types imports ## format, style, types and import contracts, without the tests
+
+form: dev
 	$(BIN)/ruff format --check
+
+style: dev
 	$(BIN)/ruff check
+
+types: dev
 	$(BIN)/mypy
+
+imports: dev
 	$(BIN)/lint-imports
 
 check: lint test ## all that must pass before a change is shared: lint and test
