@@ -12,6 +12,8 @@ from pipeline.decode import LinkState, decode
 from pipeline.errors import RecordError
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, Origin, Record
+from pipeline.simulate.frames import Heading, data_field_octets, frame
+from pipeline.simulate.packets import idle_packet, packet_data, space_packet
 from pipeline.telemetry import Telemetry
 from tests.build import scenario, scenario_records
 from tests.link import START, Receiver, Sender, account, decoded, mission, pass_of, rows, stored
@@ -83,6 +85,28 @@ def test_of_two_copies_the_one_that_fails_its_check_is_bad_and_no_conflict() -> 
     erred[40] ^= 1
     found = dispositions(pass_of([*frames, (frames[2][0], bytes(erred))]))
     assert found == {"good": 5, "bad:fecf": 1}
+
+
+def test_a_conflict_sets_aside_the_packet_that_began_in_it_and_ended_later() -> None:
+    """The flight packet begins 10 octets before the end of the first frame and ends in the second."""
+    (link,), (vehicle,) = TM.links, TM.vehicles
+    data = packet_data(vehicle.packets[0], {"phase": "hover", "altitude": 7.0}, 0, b"")
+    packet, room = space_packet(100, 0, data, secondary_header=True), data_field_octets(link)
+    zone = idle_packet(room - 10) + packet + idle_packet(room + 10 - len(packet))
+
+    def made(count: int, pointer: int, octets: bytes) -> bytes:
+        heading = Heading(
+            scid=168, vcid=0, virtual_channel_frame_count=count, master_channel_frame_count=0,
+            first_header_pointer=pointer,
+        )  # fmt: skip
+        return frame(link, heading, octets)
+
+    first, second = made(0, 0, zone[:room]), made(1, len(packet) - 10, zone[room:])
+    rival = made(0, 0, idle_packet(room - 10) + b"\x00" * 10)
+    receiver = Receiver()
+    _, said = decoded([receiver.frames([(0, first), (0.1, second)]), receiver.frames([(0, rival)])], TM)
+    assert samples(said) == [(START + 100_000_000, 7.0)]
+    assert said[1].set_aside == (START, START + 100_000_000)
 
 
 def test_a_frame_that_comes_late_is_good_and_counted_as_late_too() -> None:

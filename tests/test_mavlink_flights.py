@@ -13,6 +13,7 @@ from pipeline.records import SECOND
 from pipeline.shells.analyze import Analysis, analyze
 from pipeline.shells.resources import read_mission
 from pipeline.shells.tlog import Tlog, read_tlog
+from tests.link import decoded
 
 IN_FLIGHT_OCTETS = 463_478
 """Of 20211202-132614.tlog: it then ends armed, at 12.42 m, sinking 1.58 m/s."""
@@ -218,3 +219,26 @@ def test_messages_that_come_in_bursts_are_counted_by_their_sequence_and_not_by_t
     channel = accounting(analysis)["channels"]["mavlink/1/1"]
     assert (channel["received"], channel["gaps"], channel["missing"]) == (23_894, 22, 1_200)
     assert channel["ambiguous"], "a sequence number modulo 256 cannot tell 54 from 310"
+
+
+def test_a_mavlink_state_saved_and_restored_after_every_record_says_the_same(shared_data: Path) -> None:
+    mission = read_mission("mavlink")
+    records = list(read_tlog(shared_data / "mavlink" / "20211202-133659.tlog", mission))
+    straight = decoded(records, mission)[1]
+    assert sum(len(samples.times) for telemetry in straight for samples in telemetry.samples) > 50
+    assert decoded(records, mission, rests=frozenset(range(len(records))))[1] == straight
+
+
+def test_of_two_vehicles_the_first_that_is_heard_is_the_one_and_the_other_is_out_of_scope(tmp_path: Path) -> None:
+    senders = [mavlink.MAVLink(None, srcSystem=system, srcComponent=1) for system in (255, 7, 8)]
+    path = tmp_path / "two.tlog"
+    path.write_bytes(
+        b"".join(
+            record((1_700_000_000 + n) * SECOND, mavlink.MAVLink_heartbeat_message(2, 3, 0, 0, 4, 3), senders[n % 3])
+            for n in range(9)
+        )
+    )
+    analysis, tlog = run(path)
+    assert accounting(analysis)["links"]["mavlink"] == {"good": 3, "out_of_scope": 3}
+    assert list(accounting(analysis)["channels"]) == ["mavlink/7/1"]
+    assert tlog.others == {(255, 1): 3}
