@@ -243,7 +243,7 @@ def _in_sequence(rows: list[Accepted], modulus: int) -> list[Accepted]:
         if end < len(rows) and rows[end].at == rows[start].at:
             continue
         if rows[end - 1].frame_count - rows[start].frame_count > modulus // 2:
-            first = max(range(start, end), key=lambda at: (rows[at].frame_count - rows[max(start, at - 1)].frame_count))
+            first = max(range(start, end), key=lambda at: rows[at].frame_count - rows[max(start, at - 1)].frame_count)
             rows[start:end] = rows[first:end] + rows[start:first]
         start = end
     return rows
