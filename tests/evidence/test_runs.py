@@ -1,0 +1,109 @@
+"""What is missing between runs of counts, and what a run says of an interval."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.evidence.runs import Run, RunMap, gaps_of, period_of
+from pipeline.records import SECOND
+
+P = SECOND // 10
+KEY = ("link", 0, 168, 0, True, 256)
+
+
+def run(first: int, frames: int, modulus: int = 256) -> Run:
+    """Frames number `first`, `first` + 1 … of a channel with one frame every period."""
+    return Run(first * P, first % modulus, (first + frames - 1) * P, frames)
+
+
+def missing(*runs: Run, modulus: int = 256, period: float | None = P) -> list[tuple[int, int, bool]]:
+    return [(gap.missing, gap.missing_at_least, gap.ambiguous) for gap in gaps_of(list(runs), modulus, period)]
+
+
+def test_count_255_then_0_is_no_loss() -> None:
+    assert missing(run(200, 56), run(256, 10)) == [(0, 0, False)]
+
+
+def test_a_gap_is_the_counts_that_were_skipped() -> None:
+    assert missing(run(0, 10), run(13, 10)) == [(3, 3, False)]
+
+
+def test_a_hole_of_exactly_256_frames_is_256_by_time_and_at_least_0_by_count() -> None:
+    assert missing(run(0, 10), run(266, 10)) == [(256, 0, True)]
+
+
+def test_a_hole_of_255_frames_is_255_by_time() -> None:
+    """The same count again: only time tells that it is not a repetition."""
+    assert missing(run(0, 10), run(265, 10)) == [(255, 0, True)]
+
+
+def test_without_a_period_a_gap_is_the_least_it_can_be_and_ambiguous() -> None:
+    assert missing(run(0, 10), run(266 + 5, 10), period=None) == [(5, 5, True)]
+
+
+def test_aos_counts_wrap_at_16777216() -> None:
+    modulus = 1 << 24
+    assert missing(run(modulus - 3, 3, modulus), run(modulus + 2, 5, modulus), modulus=modulus) == [(2, 2, False)]
+
+
+def test_a_count_that_falls_back_is_a_discontinuity_and_no_loss_of_238_frames() -> None:
+    before, after = Run(0, 0, 239 * P, 240), Run(252 * P, 0, 260 * P, 9)
+    (gap,) = gaps_of([before, after], 1 << 24, P)
+    assert gap.unlike_time
+
+
+@given(frames=st.sets(st.integers(0, 3_000), min_size=2), jitter=st.integers(0, P // 20), seed=st.integers(0, 99))
+def test_received_and_missing_add_up_whatever_was_lost_and_in_whatever_order(
+    frames: set[int], jitter: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    order = sorted(frames)
+    chance.shuffle(order)
+    made = RunMap(128 * P)
+    for number in order:
+        at = number * P + chance.randint(-jitter, jitter)
+        made.add_frames(KEY, 256, [at], [number % 256])
+    row = made.runs[KEY]
+    received = sum(one.frames for one in row)
+    lost = sum(gap.missing for gap in gaps_of(row, 256, P))
+    assert received == len(frames)
+    assert received + lost == max(frames) - min(frames) + 1
+
+
+@given(
+    first=st.integers(0, 50), frames=st.integers(1, 600), low=st.integers(0, 700), length=st.integers(0, 700)
+)  # fmt: skip
+def test_the_part_of_a_run_in_an_interval_has_the_frames_of_that_interval(
+    first: int, frames: int, low: int, length: int
+) -> None:
+    whole = run(first, frames)
+    inside = [number for number in range(first, first + frames) if low * P <= number * P < (low + length) * P]
+    part = whole.within(low * P, (low + length) * P, 256)
+    assert (part.frames if part else 0) == len(inside)
+    if part:
+        assert (part.first_count, part.first, part.last) == (inside[0] % 256, inside[0] * P, inside[-1] * P)
+
+
+def test_the_period_is_that_between_frames_of_consecutive_counts() -> None:
+    assert period_of([run(0, 11), run(500, 3)]) == P
+    assert period_of([run(0, 1)]) is None
+
+
+@given(numbers=st.lists(st.integers(0, 400), min_size=1, max_size=60), asked=st.sets(st.integers(0, 60)))
+def test_gaps_kept_from_before_are_those_reckoned_anew(numbers: list[int], asked: set[int]) -> None:
+    made = RunMap(128 * P)
+    for place, number in enumerate(numbers):
+        made.add_frames(KEY, 256, [number * P], [number % 256])
+        if place in asked:
+            list(made.gaps(KEY, P))
+    assert list(made.gaps(KEY, P)) == list(gaps_of(made.runs[KEY], 256, P))
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_the_same_frames_again_change_nothing(times: int) -> None:
+    made = RunMap(128 * P)
+    for _ in range(times):
+        made.add_frames(KEY, 256, [number * P for number in range(300)], [number % 256 for number in range(300)])
+    assert made.runs[KEY] == [run(0, 300)]
