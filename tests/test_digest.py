@@ -1,6 +1,7 @@
 """The digest: equal results, equal digest; a run, revision numbers and moments of knowing are no part of it."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -10,6 +11,7 @@ from pipeline.shells.analyze import Analysis, analyze
 from tests.build import scenario, scenario_records
 
 
+@cache
 def analysis(run: Run = Run(id="one", origin="replay")) -> Analysis:  # noqa: B008 - frozen
     return analyze(scenario_records("flight-72"), scenario("flight-72").mission, run)
 

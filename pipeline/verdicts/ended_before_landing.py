@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.mission.model import ExpectedLoss
-from pipeline.outputs import Severity
+from pipeline.outputs import Severity, rfc3339
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
@@ -209,7 +209,7 @@ def _facts(
     picture: Picture, flight: Flight, silence: Silence, sample: Sample, top: tuple[float, int] | None
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        "last_good_frame_at": instant(silence.last_good_at),
+        "last_good_frame_at": rfc3339(silence.last_good_at),
         "loss_limit_s": picture.loss / SECOND,
         "highest_altitude_m": top[0] if top else None,
         "episodes": len(flight.silences),
@@ -221,7 +221,7 @@ def _facts(
             "last_climb_rate_m_s": sample[1].climb_rate,
         }
     if silence.alive_at is not None:
-        facts["vehicle_alive"] = instant(silence.alive_at)
+        facts["vehicle_alive"] = rfc3339(silence.alive_at)
     if silence.restarted_at is not None:
         facts["restarted"] = True
     if (entry := expected_loss(picture, flight, silence, sample)) is not None:
