@@ -55,6 +55,10 @@ ENDS_SESSION: Final = frozenset(("end_of_data", "recording_ended"))
 """Kinds of record that are the last of their session."""
 
 
+_EVER: Final = 1 << 64
+"""Nanoseconds: before and after it there is no time that a record can say."""
+
+
 def suspect_gap(vehicle: Vehicle, mission: Mission) -> int:
     """Nanoseconds without a frame that make a silence. A constant of the mission: a join cannot depend on more."""
     timers = mission.timers
@@ -132,6 +136,17 @@ class Evidence:
             self.dispositions.add((link, word), total)
         if telemetry.late:
             self.dispositions.add((link, "late"), telemetry.late)
+        self._absorb_reception(telemetry)
+
+    def is_complete(self, link: str, session: int) -> bool:
+        """Whether every record of the session is here, in whatever order they came."""
+        last = self.last_sequence.values.get((link, session))
+        records = self.records.of((link, session))
+        return last is not None and bool(records) and records[0].first == 0 and records[0].last >= last
+
+    def _absorb_reception(self, telemetry: Telemetry) -> None:
+        """What was heard, good or bad, and what the receiver says it heard."""
+        link, session = telemetry.link, telemetry.session
         for number, heard, bad in telemetry.bins:
             self.bins.add(link, number, heard, bad)
         if telemetry.listened is not None:
@@ -139,14 +154,11 @@ class Evidence:
             self.listened.add((link, session, report.production_status), report.starts_at, report.ends_at)
             if report.frames_heard:
                 self.owed.add((link, session, report.starts_at, report.ends_at), report.frames_heard)
-        if telemetry.bins or telemetry.listened is not None:
-            self._settle(link)
-
-    def is_complete(self, link: str, session: int) -> bool:
-        """Whether every record of the session is here, in whatever order they came."""
-        last = self.last_sequence.values.get((link, session))
-        records = self.records.of((link, session))
-        return last is not None and bool(records) and records[0].first == 0 and records[0].last >= last
+        if telemetry.bins:
+            touched = [number for number, _, _ in telemetry.bins]
+            self._settle(link, min(touched) * BIN, (max(touched) + 1) * BIN)
+        if telemetry.listened is not None:
+            self._settle(link, telemetry.listened.starts_at, telemetry.listened.ends_at)
 
     def _absorb_channel(self, link: str, session: int, channel: ChannelFrames) -> None:
         if not channel.times:
@@ -202,11 +214,14 @@ class Evidence:
                     self.clock.add(keys[start], stretch[0][0], stretch[-1][0], (earliest, latest, furthest))
                 start = end
 
-    def _settle(self, link: str) -> None:
-        """Drop what is no longer owed. Receptions only grow, so what is settled stays so, and dropping it early
-        or late makes the same evidence."""
-        for key in [key for key in self.owed.values if key[0] == link]:
-            _, _, starts_at, ends_at = key
+    def _settle(self, link: str, since: int = -_EVER, until: int = _EVER) -> None:
+        """Drop what is no longer owed in the intervals that [since, until] touches. Receptions only grow, so what is
+        settled stays so, and dropping it early or late makes the same evidence."""
+        for key in list(self.owed.values):
+            of, _, starts_at, ends_at = key
+            # A bin is touched also by an interval that only reaches into it.
+            if of != link or ends_at + BIN < since or starts_at - BIN > until:
+                continue
             if self.bins.count(link, starts_at, ends_at)[0] >= self.owed.values[key]:
                 del self.owed.values[key]
                 self._touch(starts_at)
