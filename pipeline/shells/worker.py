@@ -176,7 +176,9 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     check_versions()
     mission = read_mission(settings.mission)
     log_to_stderr(settings.log_level_number)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    # By policy: Faust's consumer makes a loop of its own, in a thread.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    with asyncio.Runner() as runner:
         return runner.run(_run(settings, mission, os.getppid() if supervised else None))
 
 

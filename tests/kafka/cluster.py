@@ -247,26 +247,33 @@ class WorkerProcess:
 
 @contextmanager
 def worker(kafka: str, namespace: str, folder: Path, *more: str, supervised: bool = False) -> Iterator[WorkerProcess]:
-    log = folder / f"worker-{len(list(folder.glob('worker-*')))}.log"
     command = [
         sys.executable, "-m", "pipeline.shells.cli", "worker", "--kafka", kafka, "--namespace", namespace,
         "--metrics-port", "0", *(() if supervised else ("--no-supervisor",)), *more,
     ]  # fmt: skip
+    with process(command, folder) as one:
+        yield one
+
+
+@contextmanager
+def process(command: Sequence[str], folder: Path) -> Iterator[WorkerProcess]:
+    """A worker by the words that start it."""
+    log = folder / f"worker-{len(list(folder.glob('worker-*')))}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stderr=output, stdout=output)
-    one = WorkerProcess(process, log)
+        started = subprocess.Popen(command, stderr=output, stdout=output)
+    one = WorkerProcess(started, log)
     try:
         yield one
     finally:
-        if process.poll() is None:
-            process.terminate()
+        if started.poll() is None:
+            started.terminate()
             try:
-                process.wait(20)
+                started.wait(20)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(one.pid, signal.SIGKILL)
-                process.kill()
-                process.wait(10)
+                started.kill()
+                started.wait(10)
 
 
 def wait_for(
