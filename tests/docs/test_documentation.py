@@ -21,6 +21,8 @@ import pipeline
 from pipeline.shells.cli import parser_for
 from pipeline.shells.commands import COMMANDS, load
 from pipeline.shells.settings import PREFIX, Settings
+from pipeline.topics import TOPICS
+from pipeline.verdicts import RULES
 from tests.build import root
 
 ROOT: Final = root()
@@ -75,6 +77,12 @@ def test_every_command_that_a_document_names_exists(document: str) -> None:
 def test_the_readme_or_the_changelog_names_every_command() -> None:
     text = README + DOCUMENTS["CHANGELOG.md"]
     assert [name for name in COMMANDS if f"relaywatch {name}" not in text] == []
+
+
+def test_the_changelog_names_every_alert_type_and_every_topic() -> None:
+    text = DOCUMENTS["CHANGELOG.md"]
+    assert [name for name in RULES if f"`{name}`" not in text] == []
+    assert [name for name in TOPICS if f"relay.{name}`" not in text and f"`.{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
