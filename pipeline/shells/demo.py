@@ -2,7 +2,9 @@
 the order of things; every part is one that a user runs too."""
 
 import asyncio
+import contextlib
 import dataclasses
+import random
 import shutil
 import socket
 from collections.abc import Awaitable
@@ -36,6 +38,7 @@ from pipeline.shells.worker_process import WorkerProcess, worker_process
 SCENARIO: Final = "flight-72"
 EXPECTED: Final = "ended_before_landing"
 _PATIENCE_SECONDS: Final = 60.0
+_PORTS: Final = range(20_000, 30_000)
 _SHOWN_METRICS: Final = ("relay_frames_total", "relay_frames_missing", "relay_incidents_opened_total")
 
 
@@ -159,10 +162,13 @@ def columns() -> int:
 
 
 def _free_port() -> int:
-    with socket.socket() as any_free:
-        any_free.bind(("127.0.0.1", 0))
-        port: int = any_free.getsockname()[1]
-        return port
+    """One that no outgoing connection takes before the worker has it, as it could one of those that the system gives
+    out."""
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise DemoError(f"none of 100 ports of 127.0.0.1 from {_PORTS.start} to {_PORTS.stop - 1} is free for /metrics")
 
 
 async def remove_topics(settings: Settings) -> None:

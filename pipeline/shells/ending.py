@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
+_AGAIN_SECONDS: Final = 2.0
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -31,13 +32,23 @@ def put_away_at_end() -> Iterator[ExitStack]:
 
 def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
     """What `work` gives. A signal of ENDING cancels it, so that it ends in order, and raises KeyboardInterrupt then."""
+    asked = False
 
     async def run() -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
+
+        def end() -> None:
+            nonlocal asked
+            asked = True
+            task.cancel()
+            # Who waits for a task of its own that it has cancelled, as Kafka's client does when it is closed, takes
+            # a cancellation that comes just then for that task's, and goes on.
+            loop.call_later(_AGAIN_SECONDS, end)
+
         handlers = {one: signal.getsignal(one) for one in _heeded()}
         for one in handlers:
-            loop.add_signal_handler(one, task.cancel)
+            loop.add_signal_handler(one, end)
         try:
             return await task
         finally:
@@ -46,9 +57,12 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
                 signal.signal(one, handler)
 
     try:
-        return asyncio.run(run())
+        result = asyncio.run(run())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    if asked:
+        raise KeyboardInterrupt
+    return result
 
 
 def _heeded() -> list[signal.Signals]:

@@ -139,7 +139,7 @@ def _start(java: str, jars: list[Path], folder: Path, started: Started) -> Broke
     properties = folder / "server.properties"
     properties.write_text(_PROPERTIES.format(port=port, controller_port=controller_port, data=folder / "data"))
     command = [java, *_java_options(folder), "-cp", os.pathsep.join(map(str, jars))]
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster = new_cluster_id()
     with (folder / "kafka.log").open("ab") as log:
         formatted = subprocess.run(
             [*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), "--standalone"],
@@ -165,6 +165,12 @@ def _start(java: str, jars: list[Path], folder: Path, started: Started) -> Broke
     # Popen's own reaping is not needed: the broker may outlive this process.
     process.returncode = 0
     return broker
+
+
+def new_cluster_id() -> str:
+    """22 letters of Kafka's own kind. The first is never '-': Kafka's storage tool would take the id for an option."""
+    octets = uuid.uuid4().bytes
+    return urlsafe_b64encode(bytes([octets[0] & 0x7F]) + octets[1:]).decode().rstrip("=")
 
 
 def _java_options(folder: Path) -> list[str]:

@@ -21,6 +21,7 @@ from pipeline.shells.settings import Settings
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.1
+_GONE_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 5.0
 _LINES_SHOWN: Final = 3
 
@@ -71,14 +72,19 @@ class WorkerProcess:
             connection.close()
 
     def stop(self) -> None:
-        """SIGTERM, which it passes on; after STOP_SECONDS SIGKILL to the whole group."""
+        """SIGTERM to the supervisor, which it passes on; after STOP_SECONDS SIGKILL to the whole group."""
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+            self.process.wait()
+            # The worker was the supervisor's child, not ours: that it is gone can only be asked.
+            deadline = time.monotonic() + _GONE_SECONDS
+            while time.monotonic() < deadline:
+                os.killpg(self.process.pid, 0)
+                time.sleep(_POLL_SECONDS)
 
     def _check_runs(self) -> None:
         if self.process.poll() is not None:

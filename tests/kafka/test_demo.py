@@ -101,7 +101,8 @@ def test_a_demo_that_is_ended_in_the_middle_leaves_no_process_and_no_file(sent, 
             said += line
             if after in line:
                 break
-        assert any("kafka.Kafka" in words for words in processes(temporary)), said
+        assert after in said, said
+        assert any("kafka.Kafka" in words for words in processes(temporary))
         process.send_signal(sent)
         assert process.wait(60) == status
         assert "Traceback" not in process.stderr.read()

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -72,6 +73,25 @@ def test_work_that_a_signal_ends_is_cancelled_in_order():
     with pytest.raises(KeyboardInterrupt), put_away_at_end():
         run_until_signal(work())
     assert ended == ["in order"]
+
+
+def test_work_that_misses_its_cancellation_is_cancelled_again():
+    async def work() -> None:
+        with suppress(asyncio.CancelledError):
+            await _ends_itself()
+        await asyncio.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt), put_away_at_end():
+        run_until_signal(work())
+
+
+def test_work_that_ends_in_spite_of_a_signal_was_still_interrupted():
+    async def work() -> None:
+        with suppress(asyncio.CancelledError):
+            await _ends_itself()
+
+    with pytest.raises(KeyboardInterrupt), put_away_at_end():
+        run_until_signal(work())
 
 
 def test_work_that_ends_by_itself_gives_its_result():

@@ -1,7 +1,6 @@
 """`relaywatch alerts`: alerts as a subscriber reads them from the topic."""
 
 import argparse
-import asyncio
 import shutil
 import sys
 from contextlib import aclosing
@@ -11,6 +10,7 @@ from typing import Final
 from pipeline.metrics import ORIGINS
 from pipeline.report.alert import Alert
 from pipeline.report.statement import news
+from pipeline.shells.ending import run_until_signal
 from pipeline.shells.kafka_clients import log_for_people
 from pipeline.shells.settings import Settings, load_settings
 from pipeline.shells.subscribe import Tally, alerts
@@ -41,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings({"kafka": arguments.kafka, "namespace": arguments.namespace})
     log_for_people()
-    asyncio.run(_print(arguments, settings))
+    run_until_signal(_print(arguments, settings))
     return 0
 
 

@@ -1,7 +1,6 @@
 """`relaywatch replay`: a recording to Kafka, at its own speed or faster."""
 
 import argparse
-import asyncio
 import itertools
 from pathlib import Path
 from typing import Final, get_args
@@ -9,6 +8,7 @@ from typing import Final, get_args
 from pipeline.errors import RelayWatchError
 from pipeline.mission.model import Mission
 from pipeline.records import OriginKind, Run
+from pipeline.shells.ending import run_until_signal
 from pipeline.shells.files import open_recording
 from pipeline.shells.kafka_clients import Cluster, log_for_people
 from pipeline.shells.pacing import pace, read_speed
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         named_run(arguments.run, arguments.origin) if arguments.run else new_run(arguments.file.stem, arguments.origin)
     )
     log_for_people()
-    return asyncio.run(_replay(arguments, settings, speed, run))
+    return run_until_signal(_replay(arguments, settings, speed, run))
 
 
 async def _replay(arguments: argparse.Namespace, settings: Settings, speed: float | None, run: Run) -> int:
