@@ -4,7 +4,15 @@ found in it; none reads what another says."""
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from pipeline.verdicts import ended_before_landing, link_degraded, recording_truncated, relay_outage, vehicle_restart
+from pipeline.verdicts import (
+    data_silent,
+    ended_before_landing,
+    link_degraded,
+    recording_truncated,
+    relay_outage,
+    source_stuck,
+    vehicle_restart,
+)
 from pipeline.verdicts.flights import Flight, flights_of
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
@@ -12,10 +20,12 @@ from pipeline.verdicts.picture import Picture
 Rule = Callable[[Picture, tuple[Flight, ...]], Iterable[Incident]]
 
 RULES: Final[dict[str, Rule]] = {
+    data_silent.TYPE: data_silent.judge,
     ended_before_landing.TYPE: ended_before_landing.judge,
     link_degraded.TYPE: link_degraded.judge,
     recording_truncated.TYPE: recording_truncated.judge,
     relay_outage.TYPE: relay_outage.judge,
+    source_stuck.TYPE: source_stuck.judge,
     vehicle_restart.TYPE: vehicle_restart.judge,
 }
 

@@ -9,6 +9,7 @@ from pipeline.outputs import Severity, rfc3339
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
+from pipeline.verdicts.new_data import last_telemetry, standing_still
 from pipeline.verdicts.picture import Picture, SampleKey, Values
 from pipeline.verdicts.words import assigned, assigned_reached, instant, metres, seconds, title
 
@@ -135,6 +136,7 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
         against = f"; the assigned maximum altitude of {assigned(flight)} was {'' if reached else 'not '}reached"
         known.append(f"Highest reported altitude {metres(top)}{against if reached is not None else ''}.")
     known.append(f"Last good frame at {instant(silence.last_good_at)}{_reported(sample)}.")
+    known.extend(_nothing_new(picture, silence))
     known.append(f"A relay listened and heard nothing good for {seconds(silence.raised_at - silence.last_good_at)}.")
     if _undecodable(picture, silence):
         known.append("A signal was present in that time, and could not be decoded.")
@@ -167,6 +169,16 @@ def _reported(sample: Sample) -> str:
     if key.phase is not None:
         parts.append(f"phase {key.phase}")
     return f"; last reported {', '.join(parts)}" if parts else ""
+
+
+def _nothing_new(picture: Picture, silence: Silence) -> Iterator[str]:
+    """Whether the frames before the silence had anything to say."""
+    telemetry = last_telemetry(picture, silence.last_good_at)
+    if telemetry is not None and silence.last_good_at - telemetry > picture.suspect:
+        yield f"Last telemetry at {instant(telemetry)}; the frames after it carried only idle data."
+    stood = standing_still(picture, silence.last_good_at)
+    if stood is not None and silence.last_good_at - stood.since > picture.suspect:
+        yield f"Last new data at {instant(stood.since)}; in the frames after it the on-board clock stood still."
 
 
 def _afterwards(picture: Picture, flight: Flight, silence: Silence) -> Iterator[str]:

@@ -1,0 +1,97 @@
+"""Whether what the vehicle sends says anything new: telemetry, and an on-board clock that goes on. Knows frames and
+clocks; knows no rule."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pipeline.records import SECOND
+from pipeline.verdicts.flights import Flight
+from pipeline.verdicts.picture import Picture, Stretch
+
+
+class Standstill(NamedTuple):
+    """The on-board clock said the same in frame after frame."""
+
+    since: int
+    """Relay receive time of the first frame that said it."""
+    until: int
+    """Relay receive time of the last one."""
+    new_at: int | None
+    """Relay receive time of the first sample after it; None: none has come."""
+
+
+def telemetry_of(picture: Picture) -> list[Stretch]:
+    """Stretches of frames that carried telemetry."""
+    return [Stretch(s.first, s.last, tuple(at for (at,) in s.payload[0])) for s in picture.evidence.telemetry.of(())]
+
+
+def last_telemetry(picture: Picture, at: int) -> int | None:
+    """The last frame with telemetry not after `at`, to a *suspect*."""
+    return max((min(s.last, at) for s in picture.evidence.telemetry.of(()) if s.first <= at), default=None)
+
+
+def frames_came_for(picture: Picture, since: int, amount: int) -> int | None:
+    """The instant at which good frames had come for `amount` since `since`, silences not counted; None: not yet."""
+    for stretch in picture.live:
+        start = max(stretch.first, since)
+        if stretch.last - start >= amount:
+            return start + amount
+        amount -= max(0, stretch.last - start)
+    return None
+
+
+def standstills(picture: Picture) -> list[Standstill]:
+    """Every stretch in which two samples or more of the real-time channels have one on-board time, ascending."""
+    said: dict[tuple[int | None, int], list[int]] = {}
+    for (boot, _), segment in picture.evidence.clock.items():
+        earliest, latest, furthest = segment.payload
+        points = [*earliest, *((-at, onboard) for at, onboard in latest), *((at, -onboard) for onboard, at in furthest)]
+        for at, onboard in points:
+            said.setdefault((boot, onboard), []).append(at)
+    return sorted(
+        Standstill(min(times), *_until(picture, boot, onboard, max(times)))
+        for (boot, onboard), times in said.items()
+        if max(times) > min(times)
+    )
+
+
+def _until(picture: Picture, boot: int | None, onboard: int, last: int) -> tuple[int, int | None]:
+    """When a clock that stood at `onboard`, as last known at `last`, did so last; and when the next sample came. Of the
+    samples of one second only some are kept: then by how much the clock is behind since shows when it went on."""
+    for (of, _), segment in picture.evidence.clock.items():
+        if of == boot and segment.first <= last < segment.last:
+            negative, at = segment.payload[2][0]
+            until = min(max(last, at + negative + onboard), at)
+            return until, until + round(picture.period)
+    return last, min((s.first for _, s in picture.evidence.clock.items() if s.first > last), default=None)
+
+
+def standing_still(picture: Picture, at: int) -> Standstill | None:
+    """The standstill that lasted at `at`."""
+    return next((one for one in reversed(standstills(picture)) if one.since <= at <= one.until), None)
+
+
+def came_again(picture: Picture, at: int) -> int | None:
+    """When the resume rule holds for frames that go on from `at`, the first of them; None: not by what is known."""
+    timers = picture.timers
+    least = round(max(timers.resume_seconds * SECOND, (timers.resume_frames - 1) * picture.period))
+    live = picture.live
+    place = bisect_right(live, at, key=lambda stretch: stretch.first) - 1
+    if place < 0 or live[place].last < at + least:
+        return None
+    return at + least
+
+
+def ending(
+    picture: Picture, flight: Flight, raised_at: int, back: Iterable[int | None]
+) -> tuple[int, str] | tuple[None, None]:
+    """How it ended that a flight said nothing new: it says something new again, at the first of `back`, or the silence
+    that followed ended. (instant, close reason)"""
+    endings = [
+        (silence.ended_at, str(silence.close_reason))
+        for silence in flight.silences
+        if silence.ended_at is not None and silence.ended_at > raised_at
+    ]
+    endings += [(at, "resumed_in_flight" if flight.covers(at) else "contact_restored") for at in back if at is not None]
+    return min((one for one in endings if one[0] <= (picture.watermark or 0)), default=(None, None))
