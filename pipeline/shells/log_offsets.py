@@ -36,8 +36,8 @@ async def first_offset_from(bootstrap: str, place: TP, offset: int) -> int | Non
 @asynccontextmanager
 async def _consumer(bootstrap: str) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()

@@ -36,7 +36,7 @@ PINNED: Final[Mapping[str, str]] = {"faust-streaming": "0.15.3", "aiokafka": "0.
 _SESSION_SECONDS: Final = 10.0
 _LARGEST_REQUEST: Final = 16 << 20
 _FETCH_OCTETS: Final = 4 << 20
-_DROP_EVERY_SECONDS: Final = 600.0
+DROP_EVERY_SECONDS: Final = 600.0
 _BEAT_SECONDS: Final = 0.1
 _STALLED_AFTER_SECONDS: Final = 60.0
 
@@ -161,7 +161,7 @@ def _connect(worker: Worker, lock: asyncio.Lock) -> None:
         # Faust seeks next, and then clears what came in between: nothing may come.
         app.consumer.stop_flow()
 
-    @app.timer(_DROP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
+    @app.timer(DROP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
     async def drop_finished_runs(_: App) -> None:
         for guard in worker.guards:
             await guard.drop_finished()

@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -86,11 +87,11 @@ def test_a_worker_killed_again_and_again_says_what_an_undisturbed_one_says(
 def test_sigterm_in_the_midst_ends_cleanly_and_the_next_worker_goes_on(kafka: str, topics: str, tmp_path: Path) -> None:
     records, mission = scenario_records("frames-late")[:700], scenario("frames-late").mission
     asyncio.run(publish(kafka, topics, records, mission))
-    with worker(kafka, topics, tmp_path) as first:
+    with worker(kafka, topics, tmp_path, "--instance", "one") as first:
         _wait_until_written(kafka, TOPICS["telemetry"].full_name(topics), 200, first)
         assert first.end() == 0
         assert "Traceback" not in first.text()
-    with worker(kafka, topics, tmp_path, supervised=True) as second:
+    with worker(kafka, topics, tmp_path, "--instance", "one", supervised=True) as second:
         asyncio.run(wait_until_done(kafka, topics, second))
         assert second.end() == 0
     assert asyncio.run(found(kafka, topics)).digest == analyze(records, mission, RUN).digest
@@ -169,3 +170,47 @@ def test_a_record_that_faust_loses_is_noticed_and_the_restart_takes_it(kafka: st
         assert running.end() == 0
     assert re.search(rf"{topics}.telemetry/0: record \d+ was not delivered, \d+ came; starting again", running.text())
     assert asyncio.run(found(kafka, topics)).digest == analyze(records, mission, RUN).digest
+
+
+ENDS_RUNS_AT_ONCE = """
+import sys
+from pipeline.shells import lives, worker
+from pipeline.shells.cli import main
+
+lives.FINISHED_AFTER, worker.DROP_EVERY_SECONDS = 1, 1.0
+sys.exit(main(["worker", "--no-supervisor", *sys.argv[1:]]))
+"""
+
+
+def test_the_state_of_a_finished_run_is_dropped_from_the_changelog(kafka: str, topics: str, tmp_path: Path) -> None:
+    """With the day made a nanosecond."""
+    records, mission = scenario_records("relay-outage")[:200], scenario("relay-outage").mission
+    asyncio.run(publish(kafka, topics, records, mission))
+    ends = tmp_path / "ends.py"
+    ends.write_text(ENDS_RUNS_AT_ONCE)
+    links = changelog_topic(topics, "links")
+
+    def standing() -> dict[bytes, bytes | None]:
+        return {record.key: record.value for record in asyncio.run(read_raw(kafka, links))}
+
+    def is_over() -> bool:
+        values = [value for key, value in standing().items() if key.startswith(b'"run-1|')]
+        return sum(value is not None for value in values) == 1 < len(values)
+
+    # One name: it gets its partitions back at once.
+    with worker(kafka, topics, tmp_path, "--instance", "one") as running:
+        asyncio.run(wait_until_done(kafka, topics, running))
+        assert running.end() == 0
+    command = [
+        sys.executable, str(ends), "--kafka", kafka, "--namespace", topics, "--metrics-port", "0", "--instance", "one",
+    ]  # fmt: skip
+    with process(command, tmp_path) as running:
+        wait_for(is_over, lambda: f"{standing()}\n{running.text()}", running)
+        assert running.end() == 0
+    with worker(kafka, topics, tmp_path, "--instance", "one") as running:
+        asyncio.run(publish(kafka, topics, records[:1], mission))
+        asyncio.run(wait_until_done(kafka, topics, running))
+        text = running.get("/metrics")[1]
+    assert 'relay_records_rejected_total{reason="run_over"} 1.0' in text, text[-1500:]
+    [refused] = asyncio.run(read(kafka, topics, "rejected"))
+    assert orjson.loads(refused.value)["reason"] == "run_over"

@@ -206,7 +206,7 @@ def test_a_topic_that_was_made_anew_under_its_state_is_said_and_never_skipped(
 ) -> None:
     records, mission = scenario_records("relay-outage")[:50], scenario("relay-outage").mission
     asyncio.run(publish(kafka, topics, records, mission))
-    with worker(kafka, topics, tmp_path) as running:
+    with worker(kafka, topics, tmp_path, "--instance", "one") as running:
         asyncio.run(wait_until_done(kafka, topics, running))
 
     async def make_anew() -> None:
@@ -218,7 +218,7 @@ def test_a_topic_that_was_made_anew_under_its_state_is_said_and_never_skipped(
 
     asyncio.run(make_anew())
     asyncio.run(publish(kafka, topics, records[:10], mission))
-    with worker(kafka, topics, tmp_path, supervised=True) as running:
+    with worker(kafka, topics, tmp_path, "--instance", "one", supervised=True) as running:
         assert running.process.wait(60) == 2
         assert re.search(
             r"frames/0 ends at 10 and the state holds its records up to 49: the topic was made", running.text()
