@@ -1,0 +1,197 @@
+"""The order of writing, and what ends a worker: without a broker."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import pytest
+from faust.types import TP
+
+from pipeline.shells import guard as module
+from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
+from pipeline.shells.guard import Guard
+from pipeline.shells.lives import Lives
+from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming
+from pipeline.shells.versions import Versions, progress_entry
+from tests.shells.test_lives import MISSION, PARTITIONS, incoming
+
+PLACE = TP("relay.frames", 0)
+CHANGELOG = "relay.worker-links-changelog"
+
+
+class Left(BaseException):
+    """Instead of the end of the process."""
+
+
+class Kafka:
+    """Takes sends and acknowledges them when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes, asyncio.Future[None]]] = []
+        self.fail = ""
+
+    async def send(self, topic: str, key: bytes, value: Any, *_: Any) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.sent.append((topic, key, future))
+        if topic == self.fail:
+            future.set_exception(OSError("the broker is away"))
+        return future
+
+    def acknowledge(self) -> list[tuple[str, bytes]]:
+        """What waited for it."""
+        waiting = [one for one in self.sent if not one[2].done()]
+        for _, _, future in waiting:
+            future.set_result(None)
+        return [(topic, key) for topic, key, _ in waiting]
+
+
+class Stream:
+    def __init__(self) -> None:
+        self.acked: list[int] = []
+
+    async def ack(self, event: Any) -> None:
+        self.acked.append(event.message.offset)
+
+
+def events(records: list[Incoming], generation: int = 1) -> list[Any]:
+    return [
+        SimpleNamespace(
+            headers=one.headers,
+            message=SimpleNamespace(
+                topic=one.origin.topic, partition=one.origin.partition, offset=one.origin.offset, tp=PLACE,
+                key=one.key, value=one.value, timestamp=one.timestamp / 1e9, generation_id=generation,
+            ),
+        )
+        for one in records
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    said: list[tuple[int, str]] = []
+
+    def leave(status: int, message: str) -> NoReturn:
+        said.append((status, message))
+        raise Left
+
+    monkeypatch.setattr(module, "leave", leave)
+    return said
+
+
+def made(kafka: Kafka, next_offset: int = 0) -> Guard:
+    versions = Versions()
+    app: Any = SimpleNamespace(producer=kafka, consumer_generation_id=1, consumer=SimpleNamespace())
+    table: Any = SimpleNamespace(versions=versions, changelog_topic_name=CHANGELOG)
+    lives = Lives(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW), "relay", versions)
+    guard = Guard(app, "127.0.0.1:1", lives, table, asyncio.Lock(), lambda samples: None)
+    guard.owned, guard.next_offsets = True, {PLACE: next_offset}
+    return guard
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 (nothing tells when the step has come so far)
+            await asyncio.sleep(0)
+
+
+@pytest.mark.asyncio
+async def test_outputs_then_chunks_then_heads_then_progress_are_acknowledged_before_a_record_is_let_go() -> None:
+    kafka, stream = Kafka(), Stream()
+    guard = made(kafka)
+    step = asyncio.ensure_future(guard._step(stream, events(incoming(100))))  # type: ignore[arg-type]
+    for expected in ({"relay.telemetry"}, {CHANGELOG}, {CHANGELOG}):
+        await until(lambda: any(not one[2].done() for one in kafka.sent))
+        assert stream.acked == []
+        last = kafka.acknowledge()
+        assert {topic for topic, _ in last} == expected
+    await step
+    assert stream.acked == list(range(100))
+    chunks = [key for topic, key, _ in kafka.sent if topic == CHANGELOG][:-2]
+    assert chunks
+    assert all(b"|rover-a|" in key and not key.endswith(b'|"') for key in chunks)
+    assert [key for _, key in last] == [b'"run-1|rover-a|"', b'"~0"']
+    assert guard.table.versions.progress == {0: 99}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fails", ["relay.telemetry", CHANGELOG])
+async def test_a_send_that_fails_ends_the_worker_and_lets_no_record_go(fails: str, left: list[tuple[int, str]]) -> None:
+    kafka, stream = Kafka(), Stream()
+    kafka.fail = fails
+    guard = made(kafka)
+    step = asyncio.ensure_future(guard._guarded(guard._step(stream, events(incoming(100)))))  # type: ignore[arg-type]
+    while not step.done():
+        kafka.acknowledge()
+        await asyncio.sleep(0)
+    assert isinstance(step.exception(), Left)
+    assert [status for status, _ in left] == [EXIT_FAILED]
+    assert stream.acked == []
+    assert guard.table.versions.progress == {}
+
+
+@pytest.mark.asyncio
+async def test_a_record_that_did_not_come_ends_the_worker(
+    left: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stands(bootstrap: str, place: TP, offset: int) -> int:
+        return offset
+
+    monkeypatch.setattr(module, "first_offset_from", stands)
+    records = incoming(10)
+    with pytest.raises(Left):
+        await made(Kafka())._step(Stream(), events(records[:4] + records[5:]))  # type: ignore[arg-type]
+    assert left == [
+        (EXIT_HOLE, "relay.frames/0: record 4 was not delivered, 5 came; starting again from the state")
+    ]  # fmt: skip
+
+
+@pytest.mark.asyncio
+async def test_an_offset_without_a_record_is_no_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(bootstrap: str, place: TP, offset: int) -> int:
+        return offset + 1
+
+    monkeypatch.setattr(module, "first_offset_from", gone)
+    kafka, stream, records = Kafka(), Stream(), incoming(10)
+    step = asyncio.ensure_future(made(kafka)._step(stream, events(records[:4] + records[5:])))  # type: ignore[arg-type]
+    while not step.done():
+        kafka.acknowledge()
+        await asyncio.sleep(0)
+    await step
+    assert stream.acked == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.asyncio
+async def test_records_of_an_earlier_assignment_are_neither_used_nor_let_go() -> None:
+    kafka, stream = Kafka(), Stream()
+    guard = made(kafka)
+    await guard._step(stream, events(incoming(5), generation=0))  # type: ignore[arg-type]
+    guard.revoked()
+    await guard._step(stream, events(incoming(5)))  # type: ignore[arg-type]
+    assert (kafka.sent, stream.acked) == ([], [])
+
+
+def _started(first: int, end: int, done: int | None) -> int:
+    guard = made(Kafka())
+    if done is not None:
+        entry = progress_entry(0, done)
+        guard.table.versions.replay(0, entry.key, {"now": [done, None]})
+    return guard._start(PLACE, first, end)
+
+
+def test_a_partition_goes_on_after_the_last_record_in_its_state() -> None:
+    assert _started(first=0, end=50, done=None) == 0
+    assert _started(first=7, end=50, done=None) == 7
+    assert _started(first=0, end=50, done=41) == 42
+    assert _started(first=0, end=50, done=49) == 50
+
+
+def test_records_that_retention_deleted_unread_are_said_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    assert _started(first=30, end=50, done=9) == 30
+    assert "relay.frames/0: records 10 to 29 were deleted before they were read" in caplog.text
+
+
+def test_a_topic_that_ends_before_its_state_was_made_anew(left: list[tuple[int, str]]) -> None:
+    with pytest.raises(Left):
+        _started(first=0, end=10, done=10)
+    assert left[0][0] == EXIT_NEVER_AGAIN
+    assert "ends at 10 and the state holds its records up to 10: the topic was made anew" in left[0][1]
