@@ -1,7 +1,7 @@
 """The contact plan: when contact is meant to be, and where it is expected to fail. Knows which vehicles and links there
 are; does not know what is done with the plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.mission.model import ExpectedLoss, Link, Plan, Window
 from pipeline.mission.table import Table
@@ -10,37 +10,18 @@ from pipeline.mission.table import Table
 def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) -> Plan:
     """`windows`, `expected_losses` and `sleeps` of the table, each with `from` and `until`."""
     windows: list[Window] = []
-    names: set[str] = set()
     for one in table.tables("windows"):
-        vehicle, link = one.text("vehicle"), one.text("link")
-        starts_at, ends_at = _interval(one)
-        window = Window(name=_unique(one, names), vehicle=vehicle, link=link, starts_at=starts_at, ends_at=ends_at)
-        _check_vehicle(one, vehicle, vehicles)
-        if link not in links:
-            one.fault("link", f"{link!r} is no link of this mission; it has {', '.join(links) or 'none'}")
-        elif vehicle not in links[link].vehicles:
-            one.fault("link", f"link {link!r} does not hear vehicle {vehicle!r}")
-        for other in windows:
-            if (
-                (other.vehicle, other.link) == (vehicle, link)
-                and starts_at < other.ends_at
-                and other.starts_at < ends_at
-            ):
-                one.fault("from", f"window {window.name!r} overlaps window {other.name!r} of the same vehicle and link")
+        window = read_window(one, vehicles, links)
+        _check_name(one, window.name, [other.name for other in windows])
+        for other in overlapping(window, windows):
+            one.fault("from", overlap(window, other))
         windows.append(window)
         one.close()
     losses: list[ExpectedLoss] = []
-    names = set()
     for one in table.tables("expected_losses"):
-        vehicle = one.text("vehicle")
-        _check_vehicle(one, vehicle, vehicles)
-        starts_at, ends_at = _interval(one)
-        losses.append(
-            ExpectedLoss(
-                name=_unique(one, names), vehicle=vehicle, starts_at=starts_at, ends_at=ends_at,
-                reason=one.text("reason"), below_m=one.number("below_m", None),
-            )
-        )  # fmt: skip
+        loss = read_expected_loss(one, vehicles)
+        _check_name(one, loss.name, [other.name for other in losses])
+        losses.append(loss)
         one.close()
     sleeps: list[tuple[str, int, int]] = []
     for one in table.tables("sleeps"):
@@ -55,6 +36,46 @@ def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) 
     return Plan(windows=tuple(windows), expected_losses=tuple(losses), sleeps=tuple(sleeps))
 
 
+def read_window(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) -> Window:
+    """One window, checked but for the others around it. The table may say more; whoever reads it closes it."""
+    vehicle, link = table.text("vehicle"), table.text("link")
+    starts_at, ends_at = _interval(table)
+    window = Window(name=table.text("name"), vehicle=vehicle, link=link, starts_at=starts_at, ends_at=ends_at)
+    _check_vehicle(table, vehicle, vehicles)
+    if link not in links:
+        table.fault("link", f"{link!r} is no link of this mission; it has {', '.join(links) or 'none'}")
+    elif vehicle not in links[link].vehicles:
+        table.fault("link", f"link {link!r} does not hear vehicle {vehicle!r}")
+    return window
+
+
+def read_expected_loss(table: Table, vehicles: Sequence[str]) -> ExpectedLoss:
+    """One expected loss, as `read_window` reads a window."""
+    vehicle = table.text("vehicle")
+    _check_vehicle(table, vehicle, vehicles)
+    starts_at, ends_at = _interval(table)
+    return ExpectedLoss(
+        name=table.text("name"), vehicle=vehicle, starts_at=starts_at, ends_at=ends_at, reason=table.text("reason"),
+        below_m=table.number("below_m", None),
+    )  # fmt: skip
+
+
+def overlapping(window: Window, others: Iterable[Window]) -> list[Window]:
+    """Those of the same vehicle and link that share time with it."""
+    return [
+        other
+        for other in others
+        if (other.vehicle, other.link) == (window.vehicle, window.link)
+        and window.starts_at < other.ends_at
+        and other.starts_at < window.ends_at
+    ]
+
+
+def overlap(window: Window, other: Window) -> str:
+    """What is wrong with it, in words."""
+    return f"window {window.name!r} overlaps window {other.name!r} of the same vehicle and link"
+
+
 def _interval(table: Table) -> tuple[int, int]:
     starts_at, ends_at = table.moment("from"), table.moment("until")
     if table.has("from") and table.has("until") and ends_at <= starts_at:
@@ -62,12 +83,9 @@ def _interval(table: Table) -> tuple[int, int]:
     return starts_at, ends_at
 
 
-def _unique(table: Table, names: set[str]) -> str:
-    name = table.text("name")
-    if name in names:
+def _check_name(table: Table, name: str, others: Sequence[str]) -> None:
+    if name in others:
         table.fault("name", f"{name!r} is used twice; an alert could not say which entry it means")
-    names.add(name)
-    return name
 
 
 def _check_vehicle(table: Table, vehicle: str, vehicles: Sequence[str]) -> None:

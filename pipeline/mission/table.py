@@ -26,14 +26,16 @@ REQUIRED: Final = _Required()
 class Faults:
     """What is wrong with a text, a line each: file, line, key, what was found and what was expected."""
 
-    def __init__(self, where: str, lines: Mapping[Path, int]) -> None:
+    def __init__(self, where: str, lines: Mapping[Path, int] | None) -> None:
         self.where = where
         self.lines = lines
+        """None: of something that has no lines, as a record."""
         self.found: list[tuple[int, str]] = []
 
     def add(self, path: Path, message: str) -> None:
-        line = line_of(self.lines, path)
-        fault = (line, f"{self.where}:{line}: {spell(path)}: {message}")
+        line = 0 if self.lines is None else line_of(self.lines, path)
+        place = self.where if self.lines is None else f"{self.where}:{line}"
+        fault = (line, f"{place}: {spell(path)}: {message}")
         if fault not in self.found:
             self.found.append(fault)
 
