@@ -7,7 +7,7 @@ minutes: a long recording costs 24 kB for each of them, whatever was heard.
 import base64
 import zlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,29 @@ CHUNK: Final = BIN * BINS_IN_CHUNK
 Counts = npt.NDArray[np.uint16]
 
 
+class Crowd(NamedTuple):
+    """Windows in which much was bad, one bin after the other. Numbers of bins."""
+
+    since: int
+    """The last bin of the first window."""
+    until: int
+    """The last bin of the last window."""
+    last_bad: int
+    """The last bin in them in which anything was bad."""
+
+
 class BinMap:
     """(link, chunk number) → two rows: receptions, bad among them."""
 
-    __slots__ = ("_touch", "chunks")
+    __slots__ = ("_crowds", "_spoilt", "_touch", "chunks")
 
     def __init__(self, touch: Touch = lambda at: None) -> None:
         self.chunks: dict[tuple[str, int], Counts] = {}
         self._touch = touch
+        self._spoilt: dict[str, set[int]] = {}
+        """Link → numbers of the chunks in which anything is bad."""
+        self._crowds: dict[tuple[str, int], tuple[tuple[int, int], list[Crowd]]] = {}
+        """Derived, for each chunk in which anything is bad: what was asked, and the answer."""
 
     def add(self, link: str, number: int, heard: int, bad: int) -> None:
         chunk, place = divmod(number, BINS_IN_CHUNK)
@@ -41,13 +56,21 @@ class BinMap:
         if heard > rows[0, place] or bad > rows[1, place]:
             rows[0, place] = max(heard, int(rows[0, place]))
             rows[1, place] = max(bad, int(rows[1, place]))
-            self._touch(chunk * CHUNK)
+            self._note(link, chunk, is_spoilt=bad > 0)
 
     def merge(self, other: "BinMap") -> None:
         for key, rows in other.chunks.items():
             mine = self.chunks.get(key)
             self.chunks[key] = rows.copy() if mine is None else np.maximum(mine, rows)
-            self._touch(key[1] * CHUNK)
+            self._note(*key, is_spoilt=bool(rows[1].any()))
+
+    def _note(self, link: str, chunk: int, *, is_spoilt: bool) -> None:
+        """A chunk changed: it is to be stored, and what was derived from it, by the next chunk too, is no longer so."""
+        self._touch(chunk * CHUNK)
+        if is_spoilt:
+            self._spoilt.setdefault(link, set()).add(chunk)
+        self._crowds.pop((link, chunk), None)
+        self._crowds.pop((link, chunk + 1), None)
 
     def count(self, link: str, starts_at: int, ends_at: int) -> tuple[int, int]:
         """(receptions, bad) in the bins that [starts_at, ends_at) touches, even in part."""
@@ -65,11 +88,37 @@ class BinMap:
                 bad += int(part[1].sum())
         return heard, bad
 
-    def bad_bins(self, link: str) -> Iterator[tuple[int, Counts]]:
-        """The chunks of a link in which anything was bad: (number of its first bin, its rows)."""
-        for (of, chunk), rows in sorted(self.chunks.items(), key=lambda item: item[0]):
-            if of == link and rows[1].any():
-                yield chunk * BINS_IN_CHUNK, rows
+    def crowds(self, link: str, window: int, least: int) -> Iterator[Crowd]:
+        """Where, in `window` bins (fewer than a chunk has), at least `least` receptions and half of all were bad.
+        Ascending; one that goes on from chunk to chunk comes in parts. Only what changed since the last call is looked
+        at again."""
+        asked = (window, least)
+        spoilt = self._spoilt.get(link, set())
+        for chunk in sorted(spoilt | {number + 1 for number in spoilt}):
+            known = self._crowds.get((link, chunk))
+            if known is None or known[0] != asked:
+                known = self._crowds[link, chunk] = (asked, self._crowds_in(link, chunk, window, least))
+            yield from known[1]
+
+    def _crowds_in(self, link: str, chunk: int, window: int, least: int) -> list[Crowd]:
+        """Of the windows that end in the chunk."""
+        rows = np.zeros((2, window + BINS_IN_CHUNK), np.int64)
+        for number, part in ((chunk - 1, slice(1, window)), (chunk, slice(window, None))):
+            counts = self.chunks.get((link, number))
+            if counts is not None:
+                rows[:, part] = counts[:, -(window - 1) :] if number < chunk else counts
+        sums = rows.cumsum(axis=1)
+        heard, bad = sums[:, window:] - sums[:, :-window]
+        ends = np.flatnonzero((bad >= least) & (2 * bad >= heard))
+        if not ends.size:
+            return []
+        base = chunk * BINS_IN_CHUNK
+        bad_at = np.flatnonzero(rows[1]) - window
+        parts = np.split(ends, np.flatnonzero(np.diff(ends) > 1) + 1)
+        return [
+            Crowd(base + int(part[0]), base + int(part[-1]), base + int(bad_at[bad_at <= part[-1]][-1]))
+            for part in parts
+        ]
 
     def dump(self, chunk: int) -> dict[str, str]:
         """What is stored of one chunk: link → the rows, packed."""
@@ -83,3 +132,4 @@ class BinMap:
         for link, text in packed.items():
             rows = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint16).reshape(2, BINS_IN_CHUNK)
             self.chunks[link, chunk] = rows.copy()
+            self._note(link, chunk, is_spoilt=bool(rows[1].any()))

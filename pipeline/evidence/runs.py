@@ -60,6 +60,35 @@ class Gap(NamedTuple):
     """The counts do not agree with the time that passed: a restart or another discontinuity, not a loss."""
 
 
+class Gaps:
+    """The gaps between the runs of one key. Derived: what is forgotten is reckoned again from the runs."""
+
+    __slots__ = ("_ends", "found", "modulus", "period", "unchanged")
+
+    def __init__(self, modulus: int, period: float | None) -> None:
+        self.modulus = modulus
+        self.period = period
+        self.found: list[Gap] = []
+        self.unchanged = 0
+        """How many of them are those that were there when this was last set to their number."""
+        self._ends: list[int] = []
+        """How many gaps there are up to the end of each pair of runs: two runs need not have one between them."""
+
+    def follow(self, row: list[Run]) -> None:
+        for place in range(len(self._ends), len(row) - 1):
+            gap = _gap_between(row[place], row[place + 1], self.modulus, self.period)
+            if gap is not None:
+                self.found.append(gap)
+            self._ends.append(len(self.found))
+
+    def forget(self, pairs: int) -> None:
+        """Keep what lies between the first so many pairs of runs."""
+        if pairs < len(self._ends):
+            kept = self._ends[pairs - 1] if pairs else 0
+            del self._ends[pairs:], self.found[kept:]
+            self.unchanged = min(self.unchanged, kept)
+
+
 class RunMap:
     """(link, session, scid, vcid, live, modulus) → runs in ascending time."""
 
@@ -70,8 +99,7 @@ class RunMap:
         """Consecutive counts further apart in time than this begin a new run: a whole cycle may lie between."""
         self.runs: dict[Key, list[Run]] = {}
         self._touch = touch
-        self._gaps: dict[Key, tuple[float | None, list[Gap | None]]] = {}
-        """Derived: what lies after each run but the last, as far as it is known; the period it was reckoned with."""
+        self._gaps: dict[Key, Gaps] = {}
 
     def add_frames(self, key: Key, modulus: int, times: Iterable[int], counts: Iterable[int]) -> None:
         """Join frames given in ascending time."""
@@ -98,12 +126,15 @@ class RunMap:
             run, high = joined, high + 1
         if high - low == 1 and row[low] == run:
             return
+        reached = row[low] if low < high else None
         for old in row[low:high]:
             self._touch(old.first)
         row[low:high] = [run]
         derived = self._gaps.get(key)
         if derived is not None:
-            del derived[1][max(0, low - 1) :]
+            # Where only the end of a run moved, what lies before it is as it was.
+            goes_on = reached is not None and reached[:2] == run[:2]
+            derived.forget(low if goes_on else max(0, low - 1))
         self._touch(run.first)
 
     def _join(self, a: Run, b: Run, modulus: int) -> Run | None:
@@ -124,16 +155,13 @@ class RunMap:
             return None
         return Run(a.first, a.first_count, max(a.last, b.last), max(a.frames, ahead + b.frames))
 
-    def gaps(self, key: Key, period: float | None) -> Iterator[Gap]:
+    def gaps(self, key: Key, period: float | None) -> "Gaps":
         """As `gaps_of` of the key's runs; only what changed since the last call is reckoned again."""
-        row, modulus = self.runs.get(key, []), key[-1]
         known = self._gaps.get(key)
-        if known is None or known[0] != period:
-            known = self._gaps[key] = (period, [])
-        derived = known[1]
-        for place in range(len(derived), len(row) - 1):
-            derived.append(_gap_between(row[place], row[place + 1], modulus, period))
-        return (gap for gap in derived if gap is not None)
+        if known is None or known.period != period:
+            known = self._gaps[key] = Gaps(key[-1], period)
+        known.follow(self.runs.get(key, []))
+        return known
 
     def merge(self, other: "RunMap") -> None:
         for key, row in other.runs.items():

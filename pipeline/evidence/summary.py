@@ -34,6 +34,7 @@ from typing import Any, Final
 import orjson
 
 from pipeline.evidence.bins import BIN, CHUNK, BinMap
+from pipeline.evidence.losses import HeavyLoss, Measure, Stretch
 from pipeline.evidence.maxima import MaximumMap
 from pipeline.evidence.runs import Run, RunMap
 from pipeline.evidence.segments import Key, SegmentMap, smallest
@@ -91,6 +92,11 @@ class Evidence:
         self.dispositions = MaximumMap(touch=self._touch)
         self.bins = BinMap(self._touch_bins)
         self.runs = RunMap(run_gap, self._touch_runs)
+        # Derived from `runs`, so neither stored nor part of the content: what the vehicle's frames are once those that
+        # two receivers heard count once, and where many of them are missing.
+        self.together = RunMap(run_gap)
+        """(scid, vcid, live, modulus) → runs, whatever link and session they came by."""
+        self._heavy_losses: dict[Key, HeavyLoss] = {}
 
     def _touch(self, at: int) -> None:
         self.changed.add(f"evidence/{at // CHUNK}")
@@ -169,6 +175,7 @@ class Evidence:
             self.telemetry.add_sorted((), carrying)
         key = (link, session, channel.scid, channel.vcid, channel.live, channel.modulus)
         self.runs.add_frames(key, channel.modulus, channel.times, channel.counts)
+        self.together.add_frames(key[2:], channel.modulus, channel.times, channel.counts)
 
     def _absorb_samples(self, samples: Samples) -> None:
         rows = list(
@@ -230,6 +237,7 @@ class Evidence:
         """self ⊔ other, into self."""
         for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, "runs", "bins"):
             getattr(self, name).merge(getattr(other, name))
+        self.together.merge(other.together)
         for link in {key[0] for key in self.owed.values}:
             self._settle(link)
 
@@ -244,6 +252,16 @@ class Evidence:
         whole["runs"] = sorted((repr(key), tuple(row)) for key, row in self.runs.runs.items())
         whole["bins"] = sorted((key, rows.tobytes()) for key, rows in self.bins.chunks.items())
         return whole
+
+    def heavy_losses(self, key: Key, measure: Measure) -> list[Stretch]:
+        """Where frames of one channel of `together` were missing in numbers."""
+        known = self._heavy_losses.get(key)
+        if known is None or known.measure != measure:
+            known = self._heavy_losses[key] = HeavyLoss(measure)
+        gaps = self.together.gaps(key, measure.period)
+        found = known.stretches(gaps.found, gaps.unchanged)
+        gaps.unchanged = len(gaps.found)
+        return found
 
     def dump(self, name: str) -> Any:
         """What is stored under a chunk's name, as JSON."""
@@ -274,6 +292,7 @@ class Evidence:
             for key, *run in unpack(value):
                 key_tuple = _tuple(key)
                 self.runs.add(key_tuple, key_tuple[-1], Run(*run))
+                self.together.add(key_tuple[2:], key_tuple[-1], Run(*run))
         else:
             for field_name, items in unpack(value).items():
                 place = getattr(self, field_name)

@@ -297,6 +297,8 @@ class ExpectedFlight:
 class ExpectedMissing:
     """Missing frames of one virtual channel over the whole recording."""
 
+    format: Literal["", "tm", "aos"] = ""
+    """Only where the link has it: what a count can tell depends on its length."""
     vehicle: str = ""
     link: str = ""
     vcid: int = 0

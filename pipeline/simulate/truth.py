@@ -123,6 +123,8 @@ def _missing(scenario: Scenario, expected: ExpectedMissing, ledger: Ledger) -> I
         one for one in scenario.mission.vehicles if one.name == (expected.vehicle or scenario.mission.vehicles[0].name)
     )
     link = expected.link or scenario.mission.links_of(vehicle.name)[0].name
+    if expected.format and any(one.name == link and one.format != expected.format for one in scenario.mission.links):
+        return
     channel = ledger.get((vehicle.name, ""), {}).get("channels", {}).get(f"{link}/{vehicle.scid}/{expected.vcid}")
     where = f"VC {expected.vcid} of {vehicle.name} on {link}"
     if channel is None:

@@ -192,7 +192,7 @@ def _afterwards(picture: Picture, flight: Flight, silence: Silence) -> Iterator[
     if silence.restarted_at is not None:
         yield f"The vehicle had restarted when it was heard again (boot count up at {instant(silence.restarted_at)})."
     last = last_recorded(picture, flight)
-    if last is not None and not picture.plays_back:
+    if last is not None and not picture.plays_back(last[1].spacecraft_time):
         altitude = "" if last[1].altitude is None else f" at {metres(last[1].altitude)}"
         landed = ", with the landed flag" if last[0].landed else ", without a landed flag"
         yield f"The recorded log of this flight ends {last_after(flight, last)} after take-off{altitude}{landed}."

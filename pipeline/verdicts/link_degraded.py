@@ -1,10 +1,10 @@
 """The link gets worse in flight: at least half of the frames that were due did not come, and yet some did. A silence is
 no degradation: it has a rule of its own."""
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from pipeline.evidence.losses import Measure, Stretch
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.incident import Incident
@@ -21,65 +21,41 @@ DUE_SHARE: Final = 0.5
 """Of the window: with fewer frames due in it (the rest being silence) it says nothing."""
 
 
-class Moment(NamedTuple):
-    """An instant at which the link is degraded."""
-
-    at: int
-    missing: int
-    due: int
-
-
 class Episode(NamedTuple):
-    raised: Moment
+    raised: Stretch
     ended_at: int | None
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
-    if not flights or not picture.period:
+    channel = picture.fastest_channel
+    # Where time does not tell how many frames were due, nothing can be said of the share that came.
+    if not flights or channel is None or picture.count_period(picture.links[0], True, []) is None:
         return
-    episodes = _episodes(picture, [one for one in _moments(picture) if any(f.covers(one.at) for f in flights)])
+    measure = Measure(
+        period=picture.period, window=picture.timer(WINDOW_PERIODS, WINDOW_SECONDS),
+        silence=picture.timer(SILENCE_PERIODS, SILENCE_SECONDS), missing_share=MISSING_SHARE, due_share=DUE_SHARE,
+        apart=round(picture.timers.resume_seconds * SECOND),
+    )  # fmt: skip
+    stretches = [
+        one
+        for one in picture.evidence.heavy_losses(channel, measure)
+        if one.first <= (picture.watermark or 0) and any(flight.covers(one.first) for flight in flights)
+    ]
+    episodes = _episodes(picture, stretches)
     for flight in flights:
-        own = [one for one in episodes if flight.covers(one.raised.at)]
+        own = [one for one in episodes if flight.covers(one.raised.first)]
         if own:
             yield _incident(picture, flight, own)
 
 
-def _moments(picture: Picture) -> Iterator[Moment]:
-    """Every instant at which a frame was due and did not come, and at least half of those due in the window before
-    it did not come either."""
-    period, mark = picture.period, picture.watermark or 0
-    window = picture.timer(WINDOW_PERIODS, WINDOW_SECONDS)
-    silence = picture.timer(SILENCE_PERIODS, SILENCE_SECONDS)
-    missing: deque[int] = deque()
-    quiet: deque[tuple[int, int]] = deque()
-    for gap in picture.losses():
-        if gap.after >= mark:
-            return
-        if gap.unlike_time or gap.before - gap.after - period > silence:
-            quiet.append((gap.after, gap.before))
-            continue
-        interval = (gap.before - gap.after) / (gap.missing + 1)
-        for number in range(1, gap.missing + 1):
-            at = gap.after + round(number * interval)
-            missing.append(at)
-            while missing[0] <= at - window:
-                missing.popleft()
-            while quiet and quiet[0][1] <= at - window:
-                quiet.popleft()
-            silent = sum(min(at, last) - max(at - window, first) for first, last in quiet)
-            due = round((window - silent) / period)
-            if len(missing) >= MISSING_SHARE * due and len(missing) < due and due >= DUE_SHARE * window / period:
-                yield Moment(at, len(missing), due)
-
-
-def _episodes(picture: Picture, moments: list[Moment]) -> list[Episode]:
+def _episodes(picture: Picture, stretches: list[Stretch]) -> list[Episode]:
     found: list[Episode] = []
-    for moment in moments:
-        ended_at = _cleared(picture, moment.at)
-        if found and (found[-1].ended_at is None or moment.at <= found[-1].ended_at):
+    for stretch in stretches:
+        ended_at = _cleared(picture, stretch.until)
+        if found and (found[-1].ended_at is None or stretch.first <= found[-1].ended_at):
             found[-1] = found[-1]._replace(ended_at=ended_at)
         else:
-            found.append(Episode(moment, ended_at))
+            found.append(Episode(stretch, ended_at))
     return found
 
 
@@ -103,12 +79,12 @@ def _incident(picture: Picture, flight: Flight, episodes: list[Episode]) -> Inci
     last = episodes[-1]
     return Incident(
         type=TYPE, subject=flight.vehicle, vehicle=flight.vehicle, link=picture.links[0], flight=flight.name,
-        severity="warning", highest_severity="warning", starts_at=episodes[0].raised.at,
-        episodes=tuple((one.raised.at, one.ended_at) for one in episodes),
+        severity="warning", highest_severity="warning", starts_at=episodes[0].raised.first,
+        episodes=tuple((one.raised.first, one.ended_at) for one in episodes),
         close_reason=None if last.ended_at is None else "resumed_in_flight",
         statement=f"{title(flight)}: at least half of the frames that were due did not arrive.",
         known=tuple(
-            f"{raised.missing} of {raised.due} frames due in the {window} up to {instant(raised.at)} did not arrive."
+            f"{raised.missing} of {raised.due} frames due in the {window} up to {instant(raised.first)} did not arrive."
             for raised, _ in episodes[-3:]
         ),
         not_known=("Why frames were lost: those that arrived do not say.",),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple, get_args
 
-from pipeline.evidence.runs import Gap, Run, RunMap, gaps_of, period_of
-from pipeline.evidence.segments import Points, Segment, SegmentMap, fuse
+from pipeline.evidence.runs import Run, period_of
+from pipeline.evidence.segments import Key, Points, Segment, SegmentMap, fuse
 from pipeline.evidence.summary import Evidence
 from pipeline.mission.model import FlightState, Mission, Vehicle
 from pipeline.records import SECOND, ProductionStatus
@@ -65,6 +65,12 @@ class Picture:
         """The links that have said anything yet."""
         spoke = {key[0] for key in (*self.evidence.earth.segments, *self.evidence.undelivered.segments)}
         return tuple(link.name for link in self.mission.links_of(self.vehicle.name) if link.name in spoke)
+
+    @cached_property
+    def home_links(self) -> tuple[str, ...]:
+        """The links whose own alerts this vehicle's verdict speaks for: those that name it first."""
+        own = {link.name for link in self.mission.links if link.vehicles[0] == self.vehicle.name}
+        return tuple(link for link in self.links if link in own)
 
     # -- timers ------------------------------------------------------------------------------------------------
 
@@ -213,12 +219,10 @@ class Picture:
         """Good frames of its real-time channels."""
         return self._stretches(lambda key: key[1])
 
-    @cached_property
-    def plays_back(self) -> bool:
-        """Whether recorded frames are still coming: what the last of them says is not the end of the log."""
-        recorded = [segment.last for key, segment in self.evidence.heard.items() if not key[1]]
+    def plays_back(self, received_at: int | None) -> bool:
+        """Whether more of a log may follow whose last sample came at `received_at`: it may not be the log's last."""
         going_on = any(not self.is_over(session) for session in self.sessions)
-        return bool(recorded) and going_on and max(recorded) + self.suspect > (self.watermark or 0)
+        return received_at is not None and going_on and received_at + self.suspect > (self.watermark or 0)
 
     def holds_from(self, stretch: Stretch) -> int | None:
         """The resume rule: the later of its fifth frame and its first + 1 s; None where it is too short."""
@@ -228,23 +232,15 @@ class Picture:
             return None
         return max(stretch.earliest[frames - 1], stretch.first + least)
 
-    def losses(self) -> list[Gap]:
-        """What is missing between frames of the fastest real-time channel, whichever link they came by, ascending."""
-        runs = self.evidence.runs
-        live = {key: row for key, row in runs.runs.items() if key[4]}
-        channels = {key[2:] for key in live}
-        if not channels:
-            return []
-        fastest = max(channels, key=lambda one: (sum(run.frames for k in live if k[2:] == one for run in live[k]), one))
-        keys = [key for key in live if key[2:] == fastest]
-        period = self.count_period(keys[0][0], True, live[keys[0]])
-        if len(keys) == 1:
-            return list(runs.gaps(keys[0], period))
-        together = RunMap(runs.gap)
-        for key in keys:
-            for run in live[key]:
-                together.add(fastest, fastest[-1], run)
-        return list(gaps_of(together.runs[fastest], fastest[-1], period))
+    @cached_property
+    def fastest_channel(self) -> Key | None:
+        """The real-time channel (scid, vcid, live, modulus) of which most frames came; None before the first one."""
+        live = {key: row for key, row in self.evidence.together.runs.items() if key[2]}
+        return (
+            max(live, key=lambda key: (sum(run.frames for run in live[key]), key))
+            if len(live) > 1
+            else min(live, default=None)
+        )
 
     # -- samples -----------------------------------------------------------------------------------------------
 

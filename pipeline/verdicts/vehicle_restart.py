@@ -87,6 +87,6 @@ def _count_breaks(picture: Picture) -> list[tuple[int, int]]:
     for key, runs in picture.evidence.runs.runs.items():
         link, *_, live, _ = key
         if live:
-            gaps = picture.evidence.runs.gaps(key, picture.count_period(link, live, runs))
+            gaps = picture.evidence.runs.gaps(key, picture.count_period(link, live, runs)).found
             found += [(gap.after, gap.before + SECOND) for gap in gaps if gap.unlike_time]
     return found

@@ -25,7 +25,7 @@ def seconds(nanoseconds: int) -> str:
         return f"{amount:.1f} s"
     if amount < 7200:
         return f"{amount / 60:.0f} min"
-    if amount < 172_800:
+    if amount < 129_600:
         return f"{amount / 3600:.1f} h"
     return f"{amount / 86_400:.1f} days"
 
