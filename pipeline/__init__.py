@@ -21,6 +21,7 @@ metrics     every metric as data
 digest      one number for everything that was found
 report      evidence to plain words
 accounting  every frame of a file accounted for, with receive times or without
+sight       relay, track and terrain to when the vehicle is out of sight, and what the plan should say of it
 simulate    a scenario to the records a receiver would hand over
 errors      what a person got wrong
 shells      the only folder that touches Kafka, files, sockets, environment and clock

@@ -19,3 +19,7 @@ class RecordError(RelayWatchError):
 
 class RecordingError(RelayWatchError):
     """A recording that cannot be read, or only in part."""
+
+
+class SightError(RelayWatchError):
+    """A terrain, a position or a track from which no line of sight can be reckoned."""

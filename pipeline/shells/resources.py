@@ -27,6 +27,10 @@ def scenario_names() -> list[str]:
     return sorted(path.stem for path in scenarios_dir().glob("*.toml"))
 
 
+def sight_names() -> list[str]:
+    return sorted(path.stem for path in (schemas_dir() / "terrain").glob("*.toml"))
+
+
 def mission_path(name_or_path: str | Path) -> Path:
     """The file of a mission: one of ours by its name ("ingenuity"), or any by its path.
 
@@ -38,6 +42,12 @@ def mission_path(name_or_path: str | Path) -> Path:
 def scenario_path(name_or_path: str | Path) -> Path:
     """The file of a scenario, by its name ("flight-72") or its path. Raises RelayWatchError where there is neither."""
     return _find("scenario", name_or_path, scenarios_dir(), scenario_names())
+
+
+def sight_path(name_or_path: str | Path) -> Path:
+    """The file of a request for line of sight, by its name ("hill") or its path. Raises RelayWatchError where there is
+    neither."""
+    return _find("request", name_or_path, schemas_dir() / "terrain", sight_names())
 
 
 def read_mission(name_or_path: str | Path) -> Mission:

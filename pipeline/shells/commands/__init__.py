@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "kafka": "start, stop or look at a private Kafka on this machine",
     "simulate": "a scenario file to a recording",
     "check": "check a mission file and say what is in it",
+    "visibility": "where the ground hides a vehicle from a relay, and what the plan should say of it",
 }
 """Name → what `relaywatch --help` says of it, in the order in which a newcomer meets them."""
 
