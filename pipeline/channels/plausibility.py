@@ -34,17 +34,22 @@ def confirms(first: Reference, count: int, at: int, modulus: int, period: int | 
     """The same between two frames of which one waits to be believed; closer, since they follow one another."""
     elapsed = abs(at - first.at)
     window = _CONFIRMING + (elapsed // period // 4 if period else 0)
-    return _agree(first, count, at, modulus, period, min(window if period else WINDOW_LARGE, _window(modulus)))
+    # After a longer pause a count that goes round has come past any other.
+    may_pause = not period or elapsed <= _window(modulus) * period
+    window = min(window if period else WINDOW_LARGE, _window(modulus))
+    return _agree(first, count, at, modulus, period, window, may_pause=may_pause)
 
 
 def _window(modulus: int) -> int:
     return modulus // WINDOW_SMALL if modulus <= 4 * 256 else WINDOW_LARGE
 
 
-def _agree(reference: Reference, count: int, at: int, modulus: int, period: int | None, window: int) -> bool:
+def _agree(
+    reference: Reference, count: int, at: int, modulus: int, period: int | None, window: int, *, may_pause: bool = True
+) -> bool:
     elapsed = at - reference.at
     ahead = signed(count - reference.frame_count, modulus)
-    if 0 <= (ahead if elapsed >= 0 else -ahead) <= _PAUSED:
+    if may_pause and 0 <= (ahead if elapsed >= 0 else -ahead) <= _PAUSED:
         return True
     if period is None and (modulus <= 4 * 256 or abs(ahead) <= window):
         return True

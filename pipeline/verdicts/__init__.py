@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from pipeline.verdicts import (
+    bad_frame_burst,
     data_silent,
     ended_before_landing,
     link_degraded,
     recording_truncated,
     relay_outage,
     source_stuck,
+    unexpected_source,
     vehicle_restart,
 )
 from pipeline.verdicts.flights import Flight, flights_of
@@ -20,12 +22,14 @@ from pipeline.verdicts.picture import Picture
 Rule = Callable[[Picture, tuple[Flight, ...]], Iterable[Incident]]
 
 RULES: Final[dict[str, Rule]] = {
+    bad_frame_burst.TYPE: bad_frame_burst.judge,
     data_silent.TYPE: data_silent.judge,
     ended_before_landing.TYPE: ended_before_landing.judge,
     link_degraded.TYPE: link_degraded.judge,
     recording_truncated.TYPE: recording_truncated.judge,
     relay_outage.TYPE: relay_outage.judge,
     source_stuck.TYPE: source_stuck.judge,
+    unexpected_source.TYPE: unexpected_source.judge,
     vehicle_restart.TYPE: vehicle_restart.judge,
 }
 

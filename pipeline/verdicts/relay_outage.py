@@ -21,7 +21,7 @@ class Outage(NamedTuple):
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
-    for link in home_links(picture):
+    for link in picture.home_links:
         outages = sorted(
             outage
             for session in picture.sessions
@@ -31,12 +31,6 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
         )
         if outages:
             yield _incident(picture, link, outages)
-
-
-def home_links(picture: Picture) -> tuple[str, ...]:
-    """Links whose own alerts this vehicle speaks for: those that name it first."""
-    own = {link.name for link in picture.mission.links if link.vehicles[0] == picture.vehicle.name}
-    return tuple(link for link in picture.links if link in own)
 
 
 def in_window(picture: Picture, link: str, at: int) -> bool:

@@ -46,3 +46,9 @@ def test_two_frames_confirm_each_other_only_closely() -> None:
     first = Reference(0, 5_000_000, None)
     assert confirms(first, 5_000_001, PERIOD, 1 << 24, PERIOD)
     assert not confirms(first, 5_000_200, PERIOD, 1 << 24, PERIOD)
+
+
+def test_a_frame_of_noise_is_not_confirmed_by_a_count_that_came_round_to_it() -> None:
+    noise = Reference(0, 128, None)  # where 0 was due
+    assert confirms(noise, 129, PERIOD, 256, PERIOD)
+    assert not confirms(noise, 130, 130 * PERIOD, 256, PERIOD)
