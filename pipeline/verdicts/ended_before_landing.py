@@ -16,6 +16,8 @@ from pipeline.verdicts.words import assigned, assigned_reached, instant, metres,
 TYPE: Final = "ended_before_landing"
 NEAR_GROUND_M: Final = 0.5
 TOUCHDOWN_WITHIN_S: Final = 1.0
+LOG_BREAKS_OFF: Final = 600 * SECOND
+"""On the on-board clock: a recorded log that goes on after so much is another one."""
 BAD_FRAMES_GO_ON: Final = 3
 """Bad receptions in the second half of the silence that show a signal which cannot be decoded."""
 
@@ -203,14 +205,20 @@ def last_recorded(picture: Picture, flight: Flight) -> tuple[SampleKey, Values] 
     since = flight.takeoff_spacecraft_time
     if since is None:
         return None
-    own = [
-        (key, Values(-point[0], point[1], point[2], point[3]))
-        for key, segment in picture.recorded
-        if key.boot == flight.boot and segment.last >= since
-        for point in segment.payload[1]
-        if -point[0] >= since
-    ]
-    return max(own, key=lambda pair: pair[1].at, default=None)
+    found: tuple[SampleKey, Values] | None = None
+    reached, landed = since, False
+    for key, segment in picture.recorded:
+        if key.boot != flight.boot or segment.last < since:
+            continue
+        # The log goes on to the end of the landing; what follows is of the vehicle's next flight.
+        if segment.first - reached > LOG_BREAKS_OFF or (landed and key.state == "flight"):
+            break
+        landed = landed or (key.state == "ground" and segment.first > since)
+        reached = max(reached, segment.last)
+        for point in segment.payload[1]:
+            if -point[0] >= since and (found is None or -point[0] > found[1].at):
+                found = key, Values(-point[0], point[1], point[2], point[3])
+    return found
 
 
 def last_after(flight: Flight, sample: tuple[SampleKey, Values]) -> str:
