@@ -58,7 +58,7 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
         "was expected, and what is still not known.",
         epilog="Start with `relaywatch demo`, or without a broker: `relaywatch analyze FILE`.",
     )
-    parser.add_argument("--version", action="version", version=f"relaywatch {version('relaywatch')}")
+    parser.add_argument("-V", "--version", action="version", version=f"relaywatch {version('relaywatch')}")
     verbs = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     asked = next((word for word in words if word in COMMANDS), None)
     for name, text in COMMANDS.items():

@@ -1,5 +1,5 @@
-"""Files of line of sight: the request, its terrain, the mission that gets expected losses. Knows files; what is reckoned
-stands in `pipeline.sight`."""
+"""Files of line of sight: the request, its terrain, the mission that gets expected losses. Knows files; what is
+reckoned stands in `pipeline.sight`."""
 
 import tomllib
 from collections.abc import Iterator, Sequence

@@ -94,5 +94,5 @@ def test_an_empty_text_and_one_that_is_no_grid_are_refused():
 
 def test_a_line_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(ascii_grid, "LONGEST_LINE", 50)
-    with pytest.raises(SightError, match="hill.asc:7: a line of more than 50 characters"):
+    with pytest.raises(SightError, match=r"hill\.asc:7: a line of more than 50 characters"):
         read(GRID.replace("1 2 3\n", "1 " * 40 + "\n"))
