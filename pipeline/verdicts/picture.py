@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Final, NamedTuple, get_args
 
 from pipeline.evidence.runs import Run, period_of
@@ -274,25 +275,37 @@ class Picture:
             for key, segment in self.samples
         ]
 
+    @cached_property
+    def _firsts(self) -> list[int]:
+        return [segment.first for _, segment, _ in self._ends]
+
+    @cached_property
+    def _reaches(self) -> list[int]:
+        """The latest instant of all segments up to each: where to begin to look for what comes after an instant."""
+        return list(accumulate((segment.last for _, segment, _ in self._ends), max))
+
     def earliest(self, keep: Callable[[SampleKey], bool], after: int, until: int | None = None) -> list[Values]:
         """The first live samples of the kept kinds in (after, until], ascending."""
         found: dict[Values, None] = {}  # a dictionary keeps its order, where a set's depends on the process
-        for key, segment, ends in self._ends:
-            if segment.last > after and (until is None or segment.first <= until) and keep(key):
-                found |= dict.fromkeys(
-                    values for values in ends if values.at > after and (until is None or values.at <= until)
-                )
+        start = bisect_right(self._reaches, after)
+        end = None if until is None else bisect_right(self._firsts, until)
+        for key, segment, ends in self._ends[start:end]:
+            if segment.last > after and keep(key):
+                for values in ends:
+                    if values.at > after and (until is None or values.at <= until):
+                        found[values] = None
         return sorted(found, key=lambda values: values.at)
 
     def last_sample(self, at: int) -> tuple[SampleKey, Values] | None:
         """The latest live sample not after `at`."""
         best: tuple[SampleKey, Values] | None = None
-        for key, segment, ends in self._ends:
-            if segment.first > at:
+        for place in range(bisect_right(self._firsts, at) - 1, -1, -1):
+            if best is not None and self._reaches[place] < best[1].at:
                 break
-            if best is None or segment.last > best[1].at:
+            key, segment, ends = self._ends[place]
+            if best is None or segment.last >= best[1].at:
                 for values in ends:
-                    if values.at <= at and (best is None or values.at > best[1].at):
+                    if values.at <= at and (best is None or values.at >= best[1].at):
                         best = key, values
         return best
 
