@@ -7,6 +7,7 @@ from typing import Final
 from pipeline.verdicts import (
     bad_frame_burst,
     clock_step,
+    contact_not_acquired,
     data_silent,
     ended_before_landing,
     link_degraded,
@@ -25,6 +26,7 @@ Rule = Callable[[Picture, tuple[Flight, ...]], Iterable[Incident]]
 RULES: Final[dict[str, Rule]] = {
     bad_frame_burst.TYPE: bad_frame_burst.judge,
     clock_step.TYPE: clock_step.judge,
+    contact_not_acquired.TYPE: contact_not_acquired.judge,
     data_silent.TYPE: data_silent.judge,
     ended_before_landing.TYPE: ended_before_landing.judge,
     link_degraded.TYPE: link_degraded.judge,
