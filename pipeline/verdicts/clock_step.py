@@ -104,30 +104,43 @@ def _joined(visits: Iterable[Visit]) -> list[Visit]:
 
 
 def _steps(picture: Picture, flights: tuple[Flight, ...]) -> list[Step]:
-    visits = _visits(picture, picture.timer(STEP_PERIODS, STEP_SECONDS))
+    limit = picture.timer(STEP_PERIODS, STEP_SECONDS)
+    visits = _visits(picture, limit)
     restarts = {restart.at for restart in restarts_of(picture)} if len(visits) > 1 else set()
     steps: list[Step] = []
     before: Visit | None = None
     for visit in visits:
-        if before is None or visit.level.boot != before.level.boot or visit.first in restarts:
-            before = visit
-            continue
-        if before.last > visit.first and visit.last - visit.first > picture.suspect:
+        if before is not None and before.last > visit.first and visit.last - visit.first > picture.suspect:
             continue  # two clocks at once are two sources, and no step
-        flight = next((one.name for one in flights if one.covers(visit.first)), "")
-        step = Step(visit.first, visit.level.settled - before.level.settled, before.level, None, flight)
-        if before.last > visit.last:  # and back, before there could be a silence
-            steps.append(step._replace(ended_at=visit.last + round(picture.period)))
-            continue
-        if any(one.ended_at is None and one.former is visit.level for one in steps):
-            steps = [
-                one._replace(ended_at=visit.first) if one.ended_at is None and one.former is visit.level else one
-                for one in steps
-            ]
-        elif not any(one.ended_at is None and one.flight == flight for one in steps):
-            steps.append(step)
+        is_back = any(one.ended_at is None and one.former is visit.level for one in steps)
+        if is_back:
+            steps = [_ended(one, visit) if one.former is visit.level else one for one in steps]
+        elif before is not None and _is_step(picture, before, visit, limit) and visit.first not in restarts:
+            flight = next((one.name for one in flights if one.covers(visit.first)), "")
+            step = Step(visit.first, visit.level.settled - before.level.settled, before.level, None, flight)
+            if before.last > visit.last:  # and back, before there could be a silence
+                steps.append(step._replace(ended_at=visit.last + round(picture.period)))
+                continue
+            if not any(one.ended_at is None and one.flight == flight for one in steps):
+                steps.append(step)
         before = visit
     return steps
+
+
+def _ended(step: Step, visit: Visit) -> Step:
+    return step if step.ended_at is not None else step._replace(ended_at=visit.first)
+
+
+def _is_step(picture: Picture, before: Visit, visit: Visit, limit: int) -> bool:
+    """Whether the two clocks can be compared: those of two boots cannot, nor those of two sessions, nor those on two
+    sides of a time in which nobody listened, since what came after it may have waited on the way."""
+    unheard = visit.first - before.last - picture.listened_between(before.last, visit.first)
+    reached = picture.evidence.reached.values
+    return (
+        visit.level.boot == before.level.boot
+        and unheard <= limit
+        and any(one.starts_at <= before.last and reached.get(one, 0) >= visit.first for one in picture.sessions)
+    )
 
 
 def _incident(picture: Picture, flight: Flight | None, steps: list[Step]) -> Incident:

@@ -11,13 +11,12 @@ from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
 from pipeline.verdicts.new_data import last_telemetry, standing_still
 from pipeline.verdicts.picture import Picture, SampleKey, Values
+from pipeline.verdicts.recorded_log import last_recorded
 from pipeline.verdicts.words import assigned, assigned_reached, instant, metres, seconds, title
 
 TYPE: Final = "ended_before_landing"
 NEAR_GROUND_M: Final = 0.5
 TOUCHDOWN_WITHIN_S: Final = 1.0
-LOG_BREAKS_OFF: Final = 600 * SECOND
-"""On the on-board clock: a recorded log that goes on after so much is another one."""
 BAD_FRAMES_GO_ON: Final = 3
 """Bad receptions in the second half of the silence that show a signal which cannot be decoded."""
 
@@ -198,27 +197,6 @@ def _afterwards(picture: Picture, flight: Flight, silence: Silence) -> Iterator[
         altitude = "" if last[1].altitude is None else f" at {metres(last[1].altitude)}"
         landed = ", with the landed flag" if last[0].landed else ", without a landed flag"
         yield f"The recorded log of this flight ends {last_after(flight, last)} after take-off{altitude}{landed}."
-
-
-def last_recorded(picture: Picture, flight: Flight) -> tuple[SampleKey, Values] | None:
-    """The last played back sample of this flight, by on-board time."""
-    since = flight.takeoff_spacecraft_time
-    if since is None:
-        return None
-    found: tuple[SampleKey, Values] | None = None
-    reached, landed = since, False
-    for key, segment in picture.recorded:
-        if key.boot != flight.boot or segment.last < since:
-            continue
-        # The log goes on to the end of the landing; what follows is of the vehicle's next flight.
-        if segment.first - reached > LOG_BREAKS_OFF or (landed and key.state == "flight"):
-            break
-        landed = landed or (key.state == "ground" and segment.first > since)
-        reached = max(reached, segment.last)
-        for point in segment.payload[1]:
-            if -point[0] >= since and (found is None or -point[0] > found[1].at):
-                found = key, Values(-point[0], point[1], point[2], point[3])
-    return found
 
 
 def last_after(flight: Flight, sample: tuple[SampleKey, Values]) -> str:

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from pipeline.evidence.runs import gaps_of
+from pipeline.evidence.runs import Run, gaps_of
 from pipeline.outputs import rfc3339
 from pipeline.records import SECOND
-from pipeline.verdicts.ended_before_landing import last_recorded
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.picture import Picture
+from pipeline.verdicts.recorded_log import last_recorded
 from pipeline.verdicts.words import assigned_reached
 
 _FOR_EVER: Final = 1 << 62
@@ -18,7 +18,7 @@ def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
     top = picture.highest(flight.takeoff_at, flight.last_heard_before)
     planned = flight.planned
     end = flight.last_heard_before or _FOR_EVER
-    channels = channels_of(picture, flight.takeoff_at, end, live_only=True)
+    totals = totals_of(picture, flight.takeoff_at, end)
     facts: dict[str, Any] = {
         "number": planned.number if planned else None,
         "state": _state(picture, flight),
@@ -35,9 +35,9 @@ def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
             }
             for s in flight.silences
         ],
-        "frames_received": sum(channel["received"] for channel in channels.values()),
-        "frames_missing": sum(channel["missing"] for channel in channels.values()),
-        "channels": channels,
+        "frames_received": totals["received"],
+        "frames_missing": totals["missing"],
+        "channels": channels_of(picture, flight.takeoff_at, end, live_only=True),
     }
     if (last := picture.last_sample(end)) is not None:
         facts["last_live"] = {"at": rfc3339(last[1].at), "phase": last[0].phase, "altitude_m": last[1].altitude}
@@ -75,25 +75,52 @@ def channels_of(
     found: dict[str, dict[str, Any]] = {}
     for key, row in sorted(picture.evidence.runs.runs.items()):
         link, _, scid, vcid, live, modulus = key
-        if live_only and not live:
-            continue
-        runs = [part for run in row if (part := run.within(starts_at, ends_at, modulus)) is not None]
-        if not runs:
-            continue
-        account = found.setdefault(
-            f"{link}/{scid}/{vcid}",
-            {"received": 0, "gaps": 0, "missing": 0, "missing_at_least": 0, "ambiguous": False, "discontinuities": 0},
-        )
-        account["received"] += sum(run.frames for run in runs)
-        for gap in gaps_of(runs, modulus, picture.count_period(link, live, runs)):
-            if gap.unlike_time or restarted_between(picture, gap.after, gap.before):
-                account["discontinuities"] += 1
-            elif gap.missing:
-                account["gaps"] += 1
-                account["missing"] += gap.missing
-                account["missing_at_least"] += gap.missing_at_least
-                account["ambiguous"] |= gap.ambiguous
+        if live or not live_only:
+            name = f"{link}/{scid}/{vcid}"
+            account = _account(picture, row, modulus, live, link, starts_at, ends_at)
+            if account is not None:
+                found[name] = _sum(found[name], account) if name in found else account
     return found
+
+
+def totals_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, Any]:
+    """The vehicle's real-time frames in an interval, those that several relays heard counted once."""
+    total = dict(_NOTHING)
+    for key, row in sorted(picture.evidence.together.runs.items()):
+        _, _, live, modulus = key
+        if live:
+            account = _account(picture, row, modulus, live, picture.links[0], starts_at, ends_at)
+            total = total if account is None else _sum(total, account)
+    return total
+
+
+_NOTHING: Final[dict[str, Any]] = {
+    "received": 0, "gaps": 0, "missing": 0, "missing_at_least": 0, "ambiguous": False, "discontinuities": 0,
+}  # fmt: skip
+
+
+def _sum(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    return {name: a[name] or b[name] if name == "ambiguous" else a[name] + b[name] for name in a}
+
+
+def _account(
+    picture: Picture, row: list[Run], modulus: int, live: bool, link: str, starts_at: int, ends_at: int
+) -> dict[str, Any] | None:
+    """Of one channel; None where none of its frames lies in the interval."""
+    runs = [part for run in row if (part := run.within(starts_at, ends_at, modulus)) is not None]
+    if not runs:
+        return None
+    account = dict(_NOTHING)
+    account["received"] = sum(run.frames for run in runs)
+    for gap in gaps_of(runs, modulus, picture.count_period(link, live, runs)):
+        if gap.unlike_time or restarted_between(picture, gap.after, gap.before):
+            account["discontinuities"] += 1
+        elif gap.missing:
+            account["gaps"] += 1
+            account["missing"] += gap.missing
+            account["missing_at_least"] += gap.missing_at_least
+            account["ambiguous"] |= gap.ambiguous
+    return account
 
 
 def restarted_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
