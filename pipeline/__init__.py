@@ -9,13 +9,16 @@ frames      octets to frames, with what is bad about each
 packets     frames to packets to values
 channels    what is remembered of a link's channels: which frames came, which are not believed yet
 decode      STAGE ONE: a record to what it says of each vehicle; every frame has one disposition
+commands    what people ask for: acknowledge, shelve or close an incident, change the plan
 telemetry   what `decode` tells `watch`: counts, continuity, listening and the values the mission names
 evidence    the mergeable summary of what is known of a vehicle
 verdicts    one file a type of alert: evidence, plan and watermark to incidents
+lifecycle   the life of an incident: one table of states and events
+people      what people asked for, as evidence: folded through that table, and into the plan
 incidents   the difference of two verdicts: the revisions that go out
-watch       STAGE TWO: telemetry to evidence to verdict to what is news
+watch       STAGE TWO: telemetry to evidence to verdict to what is news; and what people ask for
 outputs     what `watch` publishes: revisions of incidents, facts of flights
-flow        THE FLOW ON ONE SCREEN: decode and watch. Read this first.
+flow        THE FLOW ON ONE SCREEN: decode, watch and obey. Read this first.
 topics      every topic: name, key, partitions, schema
 metrics     every metric as data
 digest      one number for everything that was found

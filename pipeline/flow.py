@@ -1,22 +1,26 @@
-"""THE FLOW ON ONE SCREEN. Two pure functions; everything else is what they call, or a shell that calls them.
+"""THE FLOW ON ONE SCREEN. A few pure functions; everything else is what they call, or a shell that calls them.
 
     record of a link ── decode(state of the link) ──▶ telemetry, one for each vehicle of the link
     telemetry        ── watch(state of the vehicle) ─▶ revisions of alerts, facts of flights
 
-Both are functions of (state, record, mission): they know no Kafka, no file and no clock, skip a record they have
-seen by its origin, and give the same outputs however records were grouped. On Kafka they run as two Faust agents
+    command of a person ── pass_on ─▶ itself, once for each vehicle that it concerns, in the telemetry's one order
+    ... passed on       ── obey(state of the vehicle) ─▶ revisions of alerts, facts of flights, refusals
+
+All are functions of (state, record, mission): they know no Kafka, no file and no clock, skip a record they have
+seen by its origin, and give the same outputs however records were grouped. On Kafka they run as Faust agents
 (shells.worker); in one process, with no broker, as the loop below (shells.analyze).
 """
 
 from collections.abc import Iterable, Iterator
 
+from pipeline.commands import pass_on
 from pipeline.decode import LinkState, decode
 from pipeline.mission.model import Mission
 from pipeline.outputs import Output
 from pipeline.records import Origin, Record, Run
-from pipeline.watch import VehicleState, watch
+from pipeline.watch import Refusal, VehicleState, obey, watch
 
-__all__ = ["LinkState", "VehicleState", "decode", "run_through", "watch"]
+__all__ = ["LinkState", "Refusal", "VehicleState", "decode", "obey", "pass_on", "run_through", "watch"]
 
 
 def run_through(records: Iterable[tuple[Origin, Record]], mission: Mission, run: Run) -> Iterator[Output]:

@@ -25,6 +25,7 @@ REJECTIONS: Final = (
     "unknown_vehicle",
     "wrong_partition",
     "run_over",
+    "refused_command",
     "program_fault",
 )
 
@@ -194,5 +195,10 @@ def vehicle_gauges(vehicle: str, origin: OriginKind, counts: Collection[VehicleC
     yield Sample(MISSING, (vehicle, origin), sum(one.missing_before + sum(one.missing.values()) for one in counts))
 
 
-def as_json(counts: LinkCounts | VehicleCounts) -> dict[str, Any]:
+@dataclass(slots=True)
+class NoCounts:
+    """Of what nothing is counted."""
+
+
+def as_json(counts: LinkCounts | VehicleCounts | NoCounts) -> dict[str, Any]:
     return {name: getattr(counts, name) for name in counts.__slots__}

@@ -9,6 +9,8 @@ from typing import Any, Final, Literal, NamedTuple, cast, get_args
 
 import orjson
 
+from pipeline.commands import KINDS as COMMANDS
+from pipeline.commands import Command, Given, encode_command, encode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.mission.model import Mission
 from pipeline.outputs import Flight, Output, Revision, rfc3339
@@ -69,7 +71,8 @@ TOPICS: Final[dict[TopicName, Topic]] = {
         ),
         Topic(
             name="telemetry", key="vehicle", partitions=4, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
-            schemas=dict.fromkeys(_RECORD_KINDS, "telemetry"), max_message_octets=8 << 20,
+            schemas={**dict.fromkeys(_RECORD_KINDS, "telemetry"), "command": "telemetry.command"},
+            max_message_octets=8 << 20,
         ),
         # Never compacted: compaction would eat revisions.
         Topic(
@@ -86,7 +89,7 @@ TOPICS: Final[dict[TopicName, Topic]] = {
         ),
         Topic(
             name="commands", key="vehicle", partitions=4, cleanup_policy="delete", retention_ms=FOR_EVER,
-            schemas=dict.fromkeys(("acknowledge", "shelve", "close"), "commands"),
+            schemas=dict.fromkeys(COMMANDS.values(), "commands"),
         ),
         Topic(
             name="heartbeat", key="who beats", partitions=1, cleanup_policy="delete", retention_ms=_DAY_MS,
@@ -236,6 +239,24 @@ def telemetry_message(namespace: str, telemetry: Telemetry, run: Run) -> Message
         source="relaywatch/decode", subject=telemetry.vehicle, time=rfc3339(moment) or "", run=run, content_type=JSON,
     )  # fmt: skip
     return _message(namespace, telemetry.vehicle, encode_telemetry(telemetry), envelope)
+
+
+def command_message(namespace: str, command: Command, run: Run) -> Message:
+    """A person's command on its way in."""
+    envelope = Envelope(
+        topic="commands", kind=kind_of(command), id=command.id, source="relaywatch/people", subject=command.vehicle,
+        time=rfc3339(command.at) or "", run=run, content_type=JSON,
+    )  # fmt: skip
+    return _message(namespace, command.vehicle, encode_command(command), envelope)
+
+
+def given_message(namespace: str, given: Given, run: Run) -> Message:
+    """The same as it goes on, in the order of the telemetry."""
+    envelope = Envelope(
+        topic="telemetry", kind="command", id=f"{given.origin}/{given.vehicle}", source="relaywatch/decode",
+        subject=given.vehicle, time=rfc3339(given.command.at) or "", run=run, content_type=JSON,
+    )  # fmt: skip
+    return _message(namespace, given.vehicle, encode_given(given), envelope)
 
 
 def output_message(namespace: str, output: Output) -> Message:

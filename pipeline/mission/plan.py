@@ -11,7 +11,8 @@ def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) 
     """`windows`, `expected_losses` and `sleeps` of the table, each with `from` and `until`."""
     windows: list[Window] = []
     for one in table.tables("windows"):
-        window = read_window(one, vehicles, links)
+        window = read_window(one)
+        check_window(one, window, vehicles, links)
         _check_name(one, window.name, [other.name for other in windows])
         for other in overlapping(window, windows):
             one.fault("from", overlap(window, other))
@@ -19,14 +20,15 @@ def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) 
         one.close()
     losses: list[ExpectedLoss] = []
     for one in table.tables("expected_losses"):
-        loss = read_expected_loss(one, vehicles)
+        loss = read_expected_loss(one)
+        check_vehicle(one, loss.vehicle, vehicles)
         _check_name(one, loss.name, [other.name for other in losses])
         losses.append(loss)
         one.close()
     sleeps: list[tuple[str, int, int]] = []
     for one in table.tables("sleeps"):
         vehicle = one.text("vehicle")
-        _check_vehicle(one, vehicle, vehicles)
+        check_vehicle(one, vehicle, vehicles)
         starts_at, ends_at = _interval(one)
         if any(other == vehicle and starts_at < until and since < ends_at for other, since, until in sleeps):
             one.fault("from", f"overlaps another sleep of {vehicle!r}")
@@ -36,28 +38,36 @@ def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) 
     return Plan(windows=tuple(windows), expected_losses=tuple(losses), sleeps=tuple(sleeps))
 
 
-def read_window(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) -> Window:
-    """One window, checked but for the others around it. The table may say more; whoever reads it closes it."""
-    vehicle, link = table.text("vehicle"), table.text("link")
+def read_window(table: Table) -> Window:
+    """One window. The table may say more; whoever reads it closes it."""
     starts_at, ends_at = _interval(table)
-    window = Window(name=table.text("name"), vehicle=vehicle, link=link, starts_at=starts_at, ends_at=ends_at)
-    _check_vehicle(table, vehicle, vehicles)
-    if link not in links:
-        table.fault("link", f"{link!r} is no link of this mission; it has {', '.join(links) or 'none'}")
-    elif vehicle not in links[link].vehicles:
-        table.fault("link", f"link {link!r} does not hear vehicle {vehicle!r}")
-    return window
+    return Window(
+        name=table.text("name"), vehicle=table.text("vehicle"), link=table.text("link"), starts_at=starts_at,
+        ends_at=ends_at,
+    )  # fmt: skip
 
 
-def read_expected_loss(table: Table, vehicles: Sequence[str]) -> ExpectedLoss:
+def check_window(table: Table, window: Window, vehicles: Sequence[str], links: Mapping[str, Link]) -> None:
+    """Whether there is such a vehicle, and a link that hears it."""
+    check_vehicle(table, window.vehicle, vehicles)
+    if window.link not in links:
+        table.fault("link", f"{window.link!r} is no link of this mission; it has {', '.join(links) or 'none'}")
+    elif window.vehicle not in links[window.link].vehicles:
+        table.fault("link", f"link {window.link!r} does not hear vehicle {window.vehicle!r}")
+
+
+def read_expected_loss(table: Table) -> ExpectedLoss:
     """One expected loss, as `read_window` reads a window."""
-    vehicle = table.text("vehicle")
-    _check_vehicle(table, vehicle, vehicles)
     starts_at, ends_at = _interval(table)
     return ExpectedLoss(
-        name=table.text("name"), vehicle=vehicle, starts_at=starts_at, ends_at=ends_at, reason=table.text("reason"),
-        below_m=table.number("below_m", None),
+        name=table.text("name"), vehicle=table.text("vehicle"), starts_at=starts_at, ends_at=ends_at,
+        reason=table.text("reason"), below_m=table.number("below_m", None),
     )  # fmt: skip
+
+
+def check_vehicle(table: Table, vehicle: str, vehicles: Sequence[str]) -> None:
+    if vehicle not in vehicles:
+        table.fault("vehicle", f"{vehicle!r} is no vehicle of this mission; it has {', '.join(vehicles) or 'none'}")
 
 
 def overlapping(window: Window, others: Iterable[Window]) -> list[Window]:
@@ -86,8 +96,3 @@ def _interval(table: Table) -> tuple[int, int]:
 def _check_name(table: Table, name: str, others: Sequence[str]) -> None:
     if name in others:
         table.fault("name", f"{name!r} is used twice; an alert could not say which entry it means")
-
-
-def _check_vehicle(table: Table, vehicle: str, vehicles: Sequence[str]) -> None:
-    if vehicle not in vehicles:
-        table.fault("vehicle", f"{vehicle!r} is no vehicle of this mission; it has {', '.join(vehicles) or 'none'}")

@@ -1,4 +1,4 @@
-"""The two stages as the worker runs them: one record in, its outputs and metrics out. Knows records and topics;
+"""The stages as the worker runs them: one record in, its outputs and metrics out. Knows records and topics;
 knows no Kafka client."""
 
 from collections.abc import Callable, Iterable, Mapping
@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from pipeline import flow, metrics, topics
+from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
-from pipeline.metrics import LinkCounts, Sample, VehicleCounts
+from pipeline.flow import Refusal
+from pipeline.metrics import LinkCounts, NoCounts, Sample, VehicleCounts
 from pipeline.mission.model import Mission
 from pipeline.outputs import Output, Revision
 from pipeline.records import Origin, OriginKind, Record, Run, decode_record
 from pipeline.shells.versions import Owner
 from pipeline.telemetry import Telemetry, decode_telemetry
-from pipeline.topics import Message, TopicName
+from pipeline.topics import Message, Rejected, TopicName
 
 
 class State(Protocol):
@@ -22,10 +24,11 @@ class State(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The two pure functions and the states they carry: those of `pipeline.flow`, but for tests."""
+    """The pure functions and the states they carry: those of `pipeline.flow`, but for tests."""
 
     decode: Callable[[Any, Record, Origin, Mission], tuple[Telemetry, ...]]
     watch: Callable[[Any, Telemetry, Mission, Run], tuple[Output, ...]]
+    obey: Callable[[Any, Given, Mission, Run], tuple[Output | Refusal, ...]]
     new_link_state: Callable[[], State]
     restore_link_state: Callable[[Mapping[str, Any]], State]
     new_vehicle_state: Callable[[], State]
@@ -33,7 +36,7 @@ class Flow:
 
 
 PURE_FLOW: Final = Flow(
-    decode=flow.decode, watch=flow.watch,
+    decode=flow.decode, watch=flow.watch, obey=flow.obey,
     new_link_state=flow.LinkState, restore_link_state=flow.LinkState.restore,
     new_vehicle_state=flow.VehicleState, restore_vehicle_state=flow.VehicleState.restore,
 )  # fmt: skip
@@ -50,7 +53,7 @@ class Incoming(NamedTuple):
     """Kafka's: processing time, nanoseconds."""
 
 
-Counts = LinkCounts | VehicleCounts
+Counts = LinkCounts | VehicleCounts | NoCounts
 
 
 class Outgoing(NamedTuple):
@@ -82,7 +85,7 @@ class Parsed(NamedTuple):
 
 
 class Stage(Protocol):
-    """What differs between the two agents."""
+    """What differs between the agents."""
 
     @property
     def source(self) -> TopicName: ...
@@ -147,9 +150,55 @@ class DecodeStage:
         return metrics.link_gauges(name, origin, [one for one in counts if isinstance(one, LinkCounts)])
 
 
+class NoState:
+    """Of a stage that remembers nothing but how far it is."""
+
+    def take_changes(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStage:
+    """commands → telemetry: what people ask for goes into the one order in which `watch` takes everything. A command
+    that comes twice is passed on twice; `watch` knows it by its origin."""
+
+    namespace: str
+    mission: Mission
+    partitions: Partitions
+    source: TopicName = "commands"
+    table: str = "commands"
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        envelope = topics.read_headers(incoming.headers)
+        vehicle = _vehicle(incoming, envelope, self)
+        command = decode_command(incoming.value or b"", envelope.id, self.mission)
+        if (command.vehicle, kind_of(command)) != (vehicle, envelope.kind):
+            raise RecordError(
+                REFUSED, f"command {kind_of(command)} of vehicle {command.vehicle!r:.80} stands under key "
+                f"{vehicle!r:.80} and kind {envelope.kind}"
+            )  # fmt: skip
+        return Parsed(Owner(envelope.run.id, vehicle), envelope.run, command)
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        outgoing: list[Outgoing] = []
+        for given in flow.pass_on(parsed.body, incoming.origin, self.mission):
+            place = topics.vehicle_partition(self.mission, given.vehicle, self.partitions["telemetry"])
+            outgoing.append(Outgoing(topics.given_message(self.namespace, given, parsed.run), place))
+        return outgoing, []
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live:
+        return Live(NoState(), counts, offset, run)
+
+    def counts(self, stored: Mapping[str, Any]) -> NoCounts:
+        return NoCounts()
+
+    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class WatchStage:
-    """telemetry → alerts and flights, state per (run, vehicle)."""
+    """telemetry, and commands passed on, → alerts and flights, state per (run, vehicle)."""
 
     namespace: str
     mission: Mission
@@ -160,29 +209,34 @@ class WatchStage:
 
     def parse(self, incoming: Incoming) -> Parsed:
         envelope = topics.read_headers(incoming.headers)
-        vehicle = _key(incoming, envelope, self.source)
-        if vehicle not in {one.name for one in self.mission.vehicles}:
-            known = ", ".join(one.name for one in self.mission.vehicles)
-            raise RecordError("unknown_vehicle", f"vehicle is {vehicle!r:.80}; mission {self.mission.name} has {known}")
-        _check_partition(
-            incoming, topics.vehicle_partition(self.mission, vehicle, self.partitions["telemetry"]), vehicle
-        )
+        vehicle = _vehicle(incoming, envelope, self)
+        value = incoming.value or b""
         try:
-            telemetry = decode_telemetry(incoming.value or b"")
+            body = decode_given(value) if envelope.kind == "command" else decode_telemetry(value)
         except (ValueError, TypeError, KeyError, AttributeError) as fault:
             raise RecordError("undecodable", f"telemetry of {vehicle} cannot be read: {fault!r:.200}") from None
-        return Parsed(Owner(envelope.run.id, vehicle), envelope.run, telemetry)
+        return Parsed(Owner(envelope.run.id, vehicle), envelope.run, body)
 
     def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
         outgoing: list[Outgoing] = []
         samples: list[Sample] = []
-        for output in self.flow.watch(live.state, parsed.body, self.mission, parsed.run):
+        for output in self._outputs(live, parsed):
+            if isinstance(output, Refusal):
+                outgoing.append(Outgoing(_refusal(self.namespace, output, incoming, live.run), 0))
+                samples.append(Sample(metrics.REJECTED, (REFUSED,), 1))
+                continue
             name: TopicName = "alerts" if isinstance(output, Revision) else "flights"
             place = topics.vehicle_partition(self.mission, topics.vehicle_of(output), self.partitions[name])
             outgoing.append(Outgoing(topics.output_message(self.namespace, output), place))
             assert isinstance(live.counts, VehicleCounts)
             samples += live.counts.take(output)
         return outgoing, samples
+
+    def _outputs(self, live: Live, parsed: Parsed) -> tuple[Output | Refusal, ...]:
+        if isinstance(parsed.body, Given):
+            # Whoever gives a command names the run, and need not know where it came from.
+            return self.flow.obey(live.state, parsed.body, self.mission, live.run)
+        return self.flow.watch(live.state, parsed.body, self.mission, parsed.run)
 
     def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live:
         state = self.flow.new_vehicle_state() if chunks is None else self.flow.restore_vehicle_state(chunks)
@@ -204,6 +258,27 @@ def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str
         return incoming.key.decode()
     except UnicodeDecodeError:
         raise RecordError("no_key", f"the record's key is not UTF-8: {incoming.key!r:.60}") from None
+
+
+def _vehicle(incoming: Incoming, envelope: topics.Envelope, stage: CommandStage | WatchStage) -> str:
+    """The vehicle in the key of a record that stands where it should."""
+    vehicle, mission = _key(incoming, envelope, stage.source), stage.mission
+    if vehicle not in {one.name for one in mission.vehicles}:
+        known = ", ".join(one.name for one in mission.vehicles)
+        raise RecordError("unknown_vehicle", f"vehicle is {vehicle!r:.80}; mission {mission.name} has {known}")
+    _check_partition(
+        incoming, topics.vehicle_partition(mission, vehicle, stage.partitions[stage.source]), vehicle
+    )  # fmt: skip
+    return vehicle
+
+
+def _refusal(namespace: str, refusal: Refusal, incoming: Incoming, run: Run) -> Message:
+    """The command as it was passed on; the message says where it came from."""
+    rejected = Rejected(
+        reason=REFUSED, message=refusal.message, origin=incoming.origin, key=incoming.key, headers=incoming.headers,
+        value=incoming.value,
+    )  # fmt: skip
+    return topics.rejected_message(namespace, rejected, run, incoming.timestamp)
 
 
 def _check_partition(incoming: Incoming, expected: int, name: str) -> None:

@@ -15,7 +15,11 @@ from pipeline.errors import RelayWatchError
 from pipeline.shells.reach import reachable
 from pipeline.topics import TOPICS, TopicName
 
-STATE_TABLES: Final[Mapping[str, TopicName]] = {"links": "frames", "vehicles": "telemetry"}
+STATE_TABLES: Final[Mapping[str, TopicName]] = {
+    "links": "frames",
+    "commands": "commands",
+    "vehicles": "telemetry",
+}
 """Table of the worker → the topic whose partitions its state follows."""
 _COMPACTION_LAG_MS: Final = 86_400_000
 """A worker thought dead may still write old state: while both records are in the log, replay takes the newer."""

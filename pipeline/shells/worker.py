@@ -1,4 +1,4 @@
-"""The Faust worker: two agents of a few lines around the two pure functions. Knows how Faust is set up and when it is
+"""The Faust worker: agents of a few lines around the pure functions. Knows how Faust is set up and when it is
 ready; what it does with a batch is Guard's."""
 
 import asyncio
@@ -24,7 +24,7 @@ from pipeline.shells.lives import Lives
 from pipeline.shells.logs import log_to_stderr
 from pipeline.shells.resources import read_mission
 from pipeline.shells.settings import Settings
-from pipeline.shells.stages import PURE_FLOW, DecodeStage, Partitions, Stage, WatchStage
+from pipeline.shells.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
 from pipeline.shells.tables import VersionedTable
 from pipeline.shells.topics_admin import application_id, partitions_of
 from pipeline.shells.transport import App
@@ -47,7 +47,7 @@ class VersionError(RelayWatchError):
 
 @dataclass(slots=True)
 class Worker:
-    """The app, its two guards, and what /ready and /live say of them."""
+    """The app, its guards, and what /ready and /live say of them."""
 
     app: App
     partitions: Partitions
@@ -120,6 +120,7 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
     lock = asyncio.Lock()
     for stage in (
         DecodeStage(settings.namespace, mission, partitions, PURE_FLOW),
+        CommandStage(settings.namespace, mission, partitions),
         WatchStage(settings.namespace, mission, partitions, PURE_FLOW),
     ):
         worker.guards.append(_guard(app, stage, settings, partitions, lock, apply))

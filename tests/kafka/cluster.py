@@ -178,10 +178,10 @@ async def wait_until_done(
     seconds: float = 90,
     in_transactions: bool = False,
 ) -> None:
-    """Until everything on both source topics is committed: written, acknowledged and let go."""
+    """Until everything on the source topics is committed: written, acknowledged and let go."""
     deadline = time.monotonic() + seconds
     async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
-        for name in ("frames", "telemetry"):
+        for name in ("frames", "commands", "telemetry"):
             topic = TOPICS[name].full_name(namespace)  # type: ignore[index]
             while True:
                 ends = await ends_of(kafka, consumer, topic)

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.commands import Acknowledge, Given, encode_command, encode_given
 from pipeline.errors import RecordError
 from pipeline.flow import LinkState, VehicleState, decode, watch
 from pipeline.outputs import Flight, Output, Revision
@@ -69,11 +70,14 @@ def made() -> dict[str, bytes]:
                 files.setdefault("flights.json", pretty(orjson.loads(output.encode())))
     assert raised is not None
     files["rejected.json"] = pretty(orjson.loads(_rejected(records[0]).encode()))
-    # Nobody writes these two yet; their forms are fixed for those who will.
-    files["commands.json"] = pretty({
-        "command": "acknowledge", "incident_id": raised.incident_id, "vehicle": raised.vehicle, "by": "m.ortiz",
-        "why": "rover drives to a better place", "at": "2024-01-18T12:10:00.000000000Z", "until": None,
-    })  # fmt: skip
+    command = Acknowledge(
+        id="7f3a", incident_id=raised.incident_id, vehicle=raised.vehicle, by="m.ortiz",
+        why="rover drives to a better place", at=raised.known_at + 600 * SECOND,
+    )  # fmt: skip
+    files["commands.json"] = pretty(orjson.loads(encode_command(command)))
+    given = Given(vehicle=raised.vehicle, origin=Origin("relay.commands", 0, 0), command=command)
+    files["telemetry.command.json"] = pretty(orjson.loads(encode_given(given)))
+    # Nobody writes it yet; its form is fixed for those who will.
     files["heartbeat.json"] = pretty(
         {"source": "relaywatch/worker", "sequence": 12, "at": "2024-01-18T12:10:00.000000000Z"}
     )

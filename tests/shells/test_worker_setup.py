@@ -38,11 +38,11 @@ async def test_two_workers_can_be_built_in_one_process_and_share_nothing() -> No
     assert first.app.conf.id == "one.worker"
     assert second.app.conf.id == "two.worker"
     assert [guard.table.changelog_topic_name for guard in second.guards] == [
-        changelog_topic("two", "links"), changelog_topic("two", "vehicles"),
+        changelog_topic("two", "links"), changelog_topic("two", "commands"), changelog_topic("two", "vehicles"),
     ]  # fmt: skip
     assert first.guards[0].lock is first.guards[1].lock
     assert first.guards[0].lock is not second.guards[0].lock
-    assert len(first.app.agents) == 2
+    assert len(first.app.agents) == 3
     await asyncio.sleep(0)
 
 
