@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "topics": "create the topics of a namespace",
     "kafka": "start, stop or look at a private Kafka on this machine",
     "simulate": "a scenario file to a recording",
+    "scenarios": "the shipped scenarios against their truth, or written as a corpus",
     "check": "check a mission file and say what is in it",
     "visibility": "where the ground hides a vehicle from a relay, and what the plan should say of it",
 }
