@@ -5,6 +5,8 @@ import asyncio
 import dataclasses
 import os
 import secrets
+import shutil
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -90,4 +92,6 @@ What to try next: Kafka stays at {kafka}
 
 def _say_next(arguments: argparse.Namespace, settings: Settings, shown: Run) -> None:
     text = _NEXT_KEPT if arguments.keep else _NEXT
+    if shutil.which("relaywatch") is None:  # in a checkout `make demo` runs the one of its .venv
+        text += f"\n`relaywatch` is {sys.argv[0]}"
     say(text.format(kafka=settings.kafka, namespace=settings.namespace, run=shown.id))
