@@ -17,6 +17,7 @@ from pipeline.simulate.scenario import NOMINAL_PROFILE, Scenario, Segment
 E = TypeVar("E")
 
 AOS_IDLE_VCID: Final = 63
+SHORTEST_PERIOD_S: Final = 0.0001
 
 _EVENTS: Final[dict[str, type[Any]]] = {
     "flights": said.Flight,
@@ -172,6 +173,8 @@ def _check(table: Table, said_here: Mapping[str, Any], mission: Mission) -> None
             until = getattr(event, "until_s", None)
             if since is not None and until is not None and until < since:
                 table.faults.add((*path, "until_s"), f"{until:g} is before {since:g}")
+            if (period := getattr(event, "period_s", 1.0)) < SHORTEST_PERIOD_S:
+                table.faults.add((*path, "period_s"), f"{period:g} s is less than {SHORTEST_PERIOD_S:g} s")
     for position, fade in enumerate(said_here["fades"]):
         if len(fade.db) not in (1, 2):
             table.faults.add(("fades", position, "db"), "expected one figure, or one for the start and one for the end")

@@ -33,6 +33,8 @@ class Flight:
     from_s: float = -60.0
     offset_s: float = 0.0
     """Shifts every frame, so that two vehicles do not send at one instant."""
+    period_s: float = 0.1
+    """Between frames; that which the mission says."""
     profile: tuple[Segment, ...] = ()
 
 

@@ -152,9 +152,9 @@ class Sender:
             ),
             flight.profile[-1].until_s,
         )
-        frames = round((flight.profile[-1].until_s - flight.from_s) / SAMPLE_PERIOD_S)
+        frames = round((flight.profile[-1].until_s - flight.from_s) / flight.period_s)
         for number in range(frames + 1):
-            seconds = round(flight.from_s + number * SAMPLE_PERIOD_S, 6)
+            seconds = round(flight.from_s + number * flight.period_s, 6)
             may_idle = seconds < -IDLE_MARGIN_S or seconds > landing_s + IDLE_MARGIN_S
             yield Turn(
                 at=self.scenario.at(flight.at_s + flight.offset_s + seconds),

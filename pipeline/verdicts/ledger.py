@@ -125,6 +125,8 @@ def _account(
 
 def restarted_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
     """Whether the boot count was another after the gap than before it."""
+    if len(picture.boots) < 2:  # a long flight can have thousands of gaps, and hardly any a restart
+        return False
     before = picture.last_sample(starts_at)
     after = picture.earliest(lambda key: key.boot is not None, ends_at - 1, ends_at + SECOND)
     if before is None or before[0].boot is None or not after:

@@ -261,6 +261,11 @@ class Picture:
         return sorted(((SampleKey(*key), segment) for key, segment in self.evidence.samples.items()), key=_by_beginning)
 
     @cached_property
+    def boots(self) -> frozenset[int]:
+        """Every boot count that live samples reported."""
+        return frozenset(key[0] for key in self.evidence.samples.segments if key[0] is not None)
+
+    @cached_property
     def recorded(self) -> list[tuple[SampleKey, Segment]]:
         """The played back samples' segments, by on-board time."""
         return sorted(
