@@ -26,7 +26,8 @@ _CONTRADICTIONS: Final = 2
 
 NEIGHBOURS_WITHIN: Final = 3_000_000_000
 """A packet goes on in the frame with the next count if that came no later than this, where the count is small enough
-to have gone round and the channel's period is not known."""
+to have gone round and the channel's period is not known. Where it is not so small, after 30 s: a vehicle that started
+again counts from 0, and comes past the counts it had."""
 
 
 class ChannelName(NamedTuple):
@@ -92,7 +93,7 @@ class Channel:
         self.recent = Recent(str(name))
         self.newest: int | None = None
         self.held: list[Candidate] = []
-        near = None
+        near = REFERENCE_WITHIN
         if name.modulus <= 1024:
             near = NEIGHBOURS_WITHIN if period is None else name.modulus * period // 2
         self.extraction = Extraction(name.modulus, near, wanted) if packets else None
