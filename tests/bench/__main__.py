@@ -1,10 +1,13 @@
 """`make bench`: frames a second, each beside a fixed loop over the same octets in the same run, since one machine's
-seconds say little on another; and the memory that `relaywatch analyze` takes for a recording of 1 GiB. Asserts nothing.
+seconds say little on another; the memory that `relaywatch analyze` takes for a recording of 1 GiB; and what is said of
+flights made by chance. Only the last can fail: exit status 1 where an alert was false, missed or late.
 
 The fixed loop computes the CRC-16 of each frame by fastcrc: the least that anything can do with a frame.
 """
 
+import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -24,9 +27,11 @@ from pipeline.shells.analyze import analyze
 from pipeline.shells.recording import RecordingWriter
 from pipeline.shells.terminal import note, say
 from tests.bench import stream
+from tests.bench.flights import flights, long_flight
 
 FRAMES: Final = 60_000
 ROUNDS: Final = 3
+PARTS: Final = ("speed", "memory", "long", "flights")
 GIBIBYTE: Final = 1 << 30
 
 
@@ -35,7 +40,25 @@ class Row(NamedTuple):
     seconds: float
 
 
-def main() -> None:
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; without it all")
+    parser.add_argument("--flights", type=int, default=1_000, help="of each kind")
+    parser.add_argument("--seed", type=int, help="of the first flight; without it another one each time")
+    arguments = parser.parse_args()
+    wanted = arguments.parts or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for part, work in (("speed", speed), ("memory", memory), ("long", long_flight)):
+        if part in wanted:
+            work()
+    if "flights" not in wanted:
+        return 0
+    seed = random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed
+    return 0 if flights(arguments.flights, seed) else 1
+
+
+def speed() -> None:
     note(f"making {FRAMES} frames of {stream.FRAME_OCTETS} octets")
     records = list(stream.records(FRAMES))
     batches = [split(one.octets, one.frame_length) for one in records if isinstance(one, FramesReceived)]
@@ -71,7 +94,6 @@ def main() -> None:
         Row("analyze, a recording", best(lambda: analyze(records, mission))),
     ]
     show(rows)
-    memory()
 
 
 def best(work: Callable[[], object]) -> float:
@@ -119,4 +141,4 @@ def write(writer: RecordingWriter, record: Record) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
