@@ -191,7 +191,7 @@ def _by_people(before: Published, after: Published) -> bool:
 
 
 _COMPARED: Final = (
-    "severity", "episodes", "starts_at", "close_reason", "confirmed", "statement", "known", "inferred", "not_known",
+    "severity", "episodes", "starts_at", "confirmed", "statement", "known", "inferred", "not_known",
 )  # fmt: skip
 
 
@@ -204,6 +204,8 @@ def _revision(
     changed: list[str] = []
     if before is not None:
         changed = [part for part in _COMPARED if getattr(before.incident, part) != getattr(incident, part)]
+        if before.close_reason != after.close_reason:
+            changed.append("close_reason")
         if before.state != after.state:
             changed.insert(0, "state")
         if (before.life, before.asked) != (after.life, after.asked):
@@ -216,6 +218,7 @@ def _revision(
         ended_at=_ended_at(after, moment),
         close_reason=after.close_reason, confirmed=incident.confirmed, known_at=moment.relay,
         statement=incident.statement, known=incident.known, inferred=incident.inferred, not_known=incident.not_known,
+        what_next=incident.what_next,
         evidence=incident.evidence, episodes=incident.episodes, made_from=moment.made_from, changed=tuple(changed),
         people=_people(after.life, history),
     )  # fmt: skip
@@ -246,7 +249,7 @@ def store(published: Published) -> dict[str, Any]:
 def restore(body: Mapping[str, Any]) -> Published:
     """The inverse of `store`, after JSON."""
     parts = dict(body["incident"])
-    for name in ("known", "inferred", "not_known"):
+    for name in ("known", "inferred", "not_known", "what_next"):
         parts[name] = tuple(parts[name])
     parts["episodes"] = tuple((raised, ended) for raised, ended in parts["episodes"])
     rest = {name: value for name, value in body.items() if name != "incident"}

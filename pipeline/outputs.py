@@ -45,6 +45,8 @@ class Revision:
     known: tuple[str, ...]
     inferred: tuple[str, ...]
     not_known: tuple[str, ...]
+    what_next: tuple[str, ...]
+    """What is to be expected: listening, windows, stored data. As it was when this revision was made."""
     evidence: dict[str, Any]
     episodes: tuple[tuple[int, int | None], ...]
     """(raised_at, ended_at) of each."""

@@ -18,6 +18,7 @@ does: records may come in any order, in any grouping, and more than once.
 | reached       | link, session                    | highest relay receive time                            |
 | last_sequence | link, session                    | that of the record which ended it                     |
 | records       | link, session                    | sequence numbers of the records that came             |
+| levels        | link                             | signal levels of listening records that heard frames  |
 | owed          | link, session, start, end        | receptions of a listening record not yet delivered    |
 | bins          | link, 0.1 s                      | receptions, bad among them                            |
 | runs          | link, session, scid, vcid, …     | runs of counts                                        |
@@ -49,7 +50,7 @@ PACK_ABOVE: Final = 4096
 
 SEGMENT_FIELDS: Final = (
     "heard", "telemetry", "samples", "recorded", "clock", "listened", "earth", "undelivered", "out_of_scope",
-    "set_aside", "records",
+    "set_aside", "records", "levels",
 )  # fmt: skip
 TOTAL_FIELDS: Final = ("ended", "stopped", "reached", "last_sequence", "owed", "dispositions")
 ENDS_SESSION: Final = frozenset(("end_of_data", "recording_ended"))
@@ -84,6 +85,7 @@ class Evidence:
         self.out_of_scope = SegmentMap(gap, self._touch)
         self.set_aside = SegmentMap(0, self._touch)
         self.records = SegmentMap(1, self._touch)
+        self.levels = SegmentMap(0, self._touch)
         self.ended = MaximumMap(_session_of, self._touch)
         self.stopped = MaximumMap(_session_of, self._touch)
         self.reached = MaximumMap(_session_of, self._touch)
@@ -158,6 +160,8 @@ class Evidence:
         if telemetry.listened is not None:
             report = telemetry.listened
             self.listened.add((link, session, report.production_status), report.starts_at, report.ends_at)
+            if report.signal_level_dbm is not None and report.frames_heard:
+                self.levels.add((link,), report.ends_at, report.ends_at, (((report.signal_level_dbm,),),))
             if report.frames_heard:
                 self.owed.add((link, session, report.starts_at, report.ends_at), report.frames_heard)
         if telemetry.bins:

@@ -67,6 +67,8 @@ class Alert:
     inferred: tuple[str, ...]
     """Predicted from what was seen."""
     not_known: tuple[str, ...]
+    what_next: tuple[str, ...]
+    """What is to be expected, as of this revision."""
     evidence: Mapping[str, Any]
     """The figures behind the words; which there are depends on the type."""
     episodes: tuple[Episode, ...]
@@ -91,7 +93,7 @@ _WORDS: Final = {
     "origin": get_args(OriginKind),
 }
 _OPTIONAL: Final = ("ended_at", "close_reason")
-_LISTS: Final = ("known", "inferred", "not_known", "changed")
+_LISTS: Final = ("known", "inferred", "not_known", "what_next", "changed")
 _TYPES: Final[Mapping[str, type]] = {"revision": int, "confirmed": bool, "evidence": dict, "people": dict}
 
 

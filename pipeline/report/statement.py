@@ -32,6 +32,7 @@ def news(alert: Alert, before: Alert | None = None, *, width: int = WIDEST) -> l
         ("known", alert.known, before.known if before else ()),
         ("inferred", alert.inferred, before.inferred if before else ()),
         ("not known", alert.not_known, before.not_known if before else ()),
+        ("what next", alert.what_next, before.what_next if before else ()),
     ):
         page.write_all(label, [sentence for sentence in said if sentence not in earlier])
     if before is not None:
@@ -43,13 +44,14 @@ def news(alert: Alert, before: Alert | None = None, *, width: int = WIDEST) -> l
 
 
 def statement(alert: Alert, *, width: int = WIDEST) -> list[str]:
-    """All that is to be said of an incident: the statement, how it stands, known, inferred and not known."""
+    """All that is to be said of an incident: how it stands, known, inferred, not known, and what comes next."""
     page = _Page(width)
     page.write("statement", alert.statement)
     page.write("", _times(alert))
     page.write_all("known", alert.known)
     page.write_all("inferred", alert.inferred)
     page.write_all("not known", alert.not_known)
+    page.write_all("what next", alert.what_next)
     return page.lines
 
 

@@ -9,7 +9,9 @@ from pipeline.outputs import Severity, rfc3339
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
+from pipeline.verdicts.loss_shape import LossShape, loss_shape
 from pipeline.verdicts.new_data import last_telemetry, standing_still
+from pipeline.verdicts.outlook import outlook
 from pipeline.verdicts.picture import Picture, SampleKey, Values
 from pipeline.verdicts.recorded_log import last_recorded
 from pipeline.verdicts.words import assigned, assigned_reached, instant, metres, seconds, title
@@ -17,8 +19,14 @@ from pipeline.verdicts.words import assigned, assigned_reached, instant, metres,
 TYPE: Final = "ended_before_landing"
 NEAR_GROUND_M: Final = 0.5
 TOUCHDOWN_WITHIN_S: Final = 1.0
+RATE_HOLDS_WITHIN: Final = 0.25
 BAD_FRAMES_GO_ON: Final = 3
 """Bad receptions in the second half of the silence that show a signal which cannot be decoded."""
+
+_SHAPES: Final[dict[LossShape, str]] = {
+    "cliff": "The signal was as strong as the height explains until it was lost (loss shape: cliff).",
+    "slide": "The signal weakened before it was lost, more than the height explains (loss shape: slide).",
+}
 
 Sample = tuple[SampleKey, Values] | None
 
@@ -47,7 +55,7 @@ def _incident(picture: Picture, flight: Flight) -> Incident:
         confirmed=confirmed_at is not None and confirmed_at <= mark
         and (last.ended_at is None or confirmed_at <= last.ended_at),
         statement=_statement(picture, flight, samples[-1], top[0] if top else None),
-        known=known, inferred=inferred, not_known=not_known,
+        known=known, inferred=inferred, not_known=not_known, what_next=tuple(outlook(picture, flight, last)),
         evidence=_facts(picture, flight, last, samples[-1], top),
     )  # fmt: skip
 
@@ -121,10 +129,13 @@ def _statement(picture: Picture, flight: Flight, sample: Sample, top: float | No
     return f"{title(flight)}:{height} {_doing(picture, sample)} communications ended early, before landing."
 
 
-def _predicted_touchdown(last_good_at: int, sample: Sample) -> int | None:
+def _predicted_touchdown(sample: Sample) -> tuple[int, int] | None:
+    """(earliest, latest): by the last reported rate, give or take a part of it."""
     if sample is None or sample[1].altitude is None or sample[1].climb_rate is None or sample[1].climb_rate >= -0.05:
         return None
-    return sample[1].at + round(max(0.0, sample[1].altitude) / -sample[1].climb_rate * SECOND)
+    span = max(0.0, sample[1].altitude) / -sample[1].climb_rate * SECOND
+    at = sample[1].at
+    return at + round(span / (1 + RATE_HOLDS_WITHIN)), at + round(span / (1 - RATE_HOLDS_WITHIN))
 
 
 Words = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -147,8 +158,13 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
         )
     known.extend(_afterwards(picture, flight, silence))
     inferred = []
-    if (touchdown := _predicted_touchdown(silence.last_good_at, sample)) is not None:
-        inferred.append(f"Touchdown at about {instant(touchdown)}, from the last reported altitude and rate.")
+    if (touchdown := _predicted_touchdown(sample)) is not None:
+        inferred.append(
+            f"Touchdown between {instant(touchdown[0])} and {instant(touchdown[1])}, from the last reported altitude, "
+            f"if the last reported rate held within {RATE_HOLDS_WITHIN:.0%}."
+        )
+    if (shape := loss_shape(picture, silence.last_good_at)) in _SHAPES:
+        inferred.append(_SHAPES[shape])
     not_known = []
     if silence.close_reason in ("contact_restored", "landing_seen_in_late_data"):
         not_known.append("When and how the vehicle touched down: the landing itself was not seen live.")
@@ -211,6 +227,7 @@ def _facts(
         "loss_limit_s": picture.loss / SECOND,
         "highest_altitude_m": top[0] if top else None,
         "episodes": len(flight.silences),
+        "loss_shape": loss_shape(picture, silence.last_good_at),
     }
     if sample is not None:
         facts |= {

@@ -31,6 +31,8 @@ class Incident:
     known: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
     not_known: tuple[str, ...] = ()
+    what_next: tuple[str, ...] = field(default=(), compare=False)
+    """What is to be expected from here on. It changes as time goes by, and is no news by itself."""
     confirmed: bool = False
     evidence: dict[str, Any] = field(default_factory=dict)
 

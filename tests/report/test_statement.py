@@ -11,6 +11,7 @@ def raised() -> Alert:
     return replace(
         alert_of(example()), statement="Flight 72: communications ended early, before landing.",
         known=("Take-off at noon.",), inferred=("Touchdown about then.",), not_known=("Why.",),
+        what_next=("A window tomorrow.",),
     )  # fmt: skip
 
 
@@ -31,6 +32,7 @@ def test_a_raised_alert_says_all_it_knows():
         "known       Take-off at noon.",
         "inferred    Touchdown about then.",
         "not known   Why.",
+        "what next   A window tomorrow.",
         "            revision 1; live",
     ]
 
@@ -80,6 +82,7 @@ def test_the_statement_says_how_the_incident_stands_and_what_is_not_known():
         "            Heard again two days later.",
         "inferred    Touchdown about then.",
         "not known   Why.",
+        "what next   A window tomorrow.",
     ]
 
 
