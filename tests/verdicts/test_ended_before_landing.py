@@ -1,4 +1,4 @@
-"""What an alert on a transmission that ended in flight says beside its severity: shape of the loss, touchdown, outlook."""
+"""What an alert on a transmission that ended in flight says beside its severity: loss shape, touchdown, outlook."""
 
 from dataclasses import replace
 from functools import cache
