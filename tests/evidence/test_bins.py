@@ -19,10 +19,10 @@ bins = st.dictionaries(
 )
 
 
-def filled(said: Bins, order: Iterable[int] | None = None) -> BinMap:
+def filled(said: Bins) -> BinMap:
     made = BinMap()
-    for number in said if order is None else order:
-        made.add("rover-a", number, *said[number])
+    for number, counts in said.items():
+        made.add("rover-a", number, *counts)
     return made
 
 
