@@ -12,7 +12,7 @@ does not know where it was read from.
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from math import isfinite
+from math import isfinite, nan
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,12 @@ LONGEST_LINE: Final = 1 << 26
 """Characters. Also a grid whose heights all stand in one line is read; a file that is no text is not."""
 NO_DATA: Final = -9999.0
 """Where the header does not say."""
+HIGHEST: Final = 1e6
+"""Metres: more is a sign for no data, or a mistake."""
+FURTHEST: Final = 1e8
+"""Metres of a coordinate."""
+CELLS: Final = (1e-3, 1e5)
+"""Metres of a cell's side, least and most."""
 
 _KEYS: Final = ("ncols", "nrows", "xllcorner", "xllcenter", "yllcorner", "yllcenter", "cellsize", "nodata_value")
 
@@ -44,12 +50,12 @@ def read_ascii_grid(lines: Iterable[str], *, name: str) -> Terrain:
             "are read: cut out the surroundings of the link"
         )
     cell = _number(header, "cellsize", name)
-    if cell <= 0:
-        raise SightError(f"{name}:{header['cellsize'][0]}: cellsize is {cell:g}; expected metres above 0")
+    if not CELLS[0] <= cell <= CELLS[1]:
+        raise SightError(
+            f"{name}:{header['cellsize'][0]}: cellsize is {cell:g}; expected {CELLS[0]:g} to {CELLS[1]:g} m"
+        )
     west, south = _centre(header, "x", cell, name), _centre(header, "y", cell, name)
-    missing = _number(header, "nodata_value", name) if "nodata_value" in header else NO_DATA
-    heights = _heights(chain(first, numbered), columns * rows, name)
-    heights[heights == missing] = np.nan
+    heights = _heights(chain(first, numbered), columns * rows, _missing(header, name), name)
     return Terrain(name=name, west=west, south=south, cell=cell, heights=heights.reshape(rows, columns)[::-1].copy())
 
 
@@ -109,11 +115,22 @@ def _centre(header: Header, axis: str, cell: float, name: str) -> float:
     corner, centre = f"{axis}llcorner", f"{axis}llcenter"
     if corner in header and centre in header:
         raise SightError(f"{name}:{header[centre][0]}: {centre} stands beside {corner}; give one of them")
-    return _number(header, centre, name) if centre in header else _number(header, corner, name) + cell / 2
+    key = centre if centre in header else corner
+    value = _number(header, key, name)
+    if abs(value) > FURTHEST:
+        raise SightError(f"{name}:{header[key][0]}: {key} is {value:g}; expected metres up to {FURTHEST:g}")
+    return value if key == centre else value + cell / 2
 
 
-def _heights(numbered: Iterable[tuple[int, str]], expected: int, name: str) -> Floats:
-    """All of them in the order of the text."""
+def _missing(header: Header, name: str) -> float:
+    """What stands for no data."""
+    if "nodata_value" not in header:
+        return NO_DATA
+    return nan if header["nodata_value"][1].lower() == "nan" else _number(header, "nodata_value", name)
+
+
+def _heights(numbered: Iterable[tuple[int, str]], expected: int, missing: float, name: str) -> Floats:
+    """All of them in the order of the text; NaN for what is missing."""
     heights = np.empty(expected)
     filled = 0
     for number, line in numbered:
@@ -125,8 +142,12 @@ def _heights(numbered: Iterable[tuple[int, str]], expected: int, name: str) -> F
         except ValueError:
             wrong = next(word for word in words if not _is_number(word))
             raise SightError(f"{name}:{number}: {wrong!r:.40} is no height") from None
-        if np.isinf(values).any():
-            raise SightError(f"{name}:{number}: a height is infinite")
+        values[values == missing] = np.nan
+        if (too_high := np.abs(values) > HIGHEST).any():
+            raise SightError(
+                f"{name}:{number}: a height of {values[too_high][0]:g} m; if that stands for no data, NODATA_value "
+                "in the header must say so"
+            )
         if filled + len(values) > expected:
             raise SightError(f"{name}:{number}: more than the {expected:,} heights that ncols and nrows announce")
         heights[filled : filled + len(values)] = values

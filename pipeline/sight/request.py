@@ -20,13 +20,20 @@ Knows the text; does not know where it or the terrain was read from.
 
 import tomllib
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from pipeline.errors import SightError
 from pipeline.mission.lines import lines_of
 from pipeline.mission.table import Faults, Table
 from pipeline.sight.ray import Relay
-from pipeline.sight.track import Track, TrackPoint, from_profile
+from pipeline.sight.track import SECOND, Track, TrackPoint, from_profile
+
+FURTHEST: Final = 1e8
+"""Metres of a coordinate or a height."""
+LONGEST: Final = 1e7
+"""Seconds, four months: of a track, or what a threshold adds to it."""
+EARLIEST: Final = (1900 - 1970) * 31_556_952 * SECOND
+LATEST: Final = (2900 - 1970) * 31_556_952 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +87,16 @@ def load_request(text: str, *, where: str) -> Request:
     table = Table(data, (), faults)
     track = _track(table)
     stays_until = table.moment("stays_until", track.ends_at)
-    if table.has("stays_until") and stays_until < track.ends_at and not faults.found:
+    if not faults.found and stays_until < track.ends_at:
         table.fault("stays_until", "is before the end of the track")
+    if not EARLIEST <= track.starts_at <= max(stays_until, track.ends_at) <= LATEST:
+        table.fault("", "the track does not lie between the years 1900 and 2900")
     said: dict[str, Any] = {
         "name": table.text("name"),
         "vehicle": table.name("vehicle"),
         "terrain": table.text("terrain"),
         "reason": table.text("reason", ""),
-        "antenna_m": table.number("antenna_m", 0.0, least=0.0),
+        "antenna_m": _metres(table, "antenna_m", 0.0),
         "frequency_mhz": table.number("frequency_mhz", None, above=0.0),
         "relays": _relays(table),
         "track": track,
@@ -104,7 +113,7 @@ def _relays(table: Table) -> tuple[Relay, ...]:
     relays: list[Relay] = []
     for one in table.tables("relays"):
         relay = Relay(
-            name=one.name(), x=one.number("x"), y=one.number("y"), antenna_m=one.number("antenna_m", least=0.0)
+            name=one.name(), x=_metres(one, "x"), y=_metres(one, "y"), antenna_m=_metres(one, "antenna_m", least=0.0)
         )
         if relay.name in [other.name for other in relays]:
             one.fault("name", f"{relay.name!r} is used twice")
@@ -119,16 +128,27 @@ def _thresholds(table: Table) -> Thresholds:
     values = {
         one.name: table.number(one.name, one.default, least=0.0) for one in fields(Thresholds) if one.name != "step_s"
     }
-    step = table.number("step_s", Thresholds().step_s, least=0.01)
+    values["step_s"] = table.number("step_s", Thresholds().step_s, least=0.01)
+    for key, value in values.items():
+        if value > LONGEST:
+            table.fault(key, f"{value:g} is more than {LONGEST:g}")
     table.close()
-    return Thresholds(step_s=step, **values)
+    return Thresholds(**values)
+
+
+def _metres(table: Table, key: str, default: float | None = None, *, least: float = -FURTHEST) -> float:
+    """Required where there is no default; then at least 0."""
+    value = table.number(key, least=least) if default is None else table.number(key, default, least=0.0)
+    if abs(value) > FURTHEST:
+        table.fault(key, f"{value:g} is more than {FURTHEST:g} m")
+    return value
 
 
 def _track(table: Table) -> Track:
     """By `[flight]` or by `[[track]]`; with faults something that can be read on."""
     points: list[TrackPoint] = []
     for one in table.tables("track"):
-        point = TrackPoint(one.moment("at"), one.number("x"), one.number("y"), one.number("altitude_m"))
+        point = TrackPoint(one.moment("at"), _metres(one, "x"), _metres(one, "y"), _metres(one, "altitude_m"))
         if points and point.at <= points[-1].at:
             one.fault("at", "is not after the point before it")
         points.append(point)
@@ -168,10 +188,10 @@ def _rows(table: Table, key: str, shape: str, *, has_word: bool) -> list[list[An
         if not is_row or any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
             table.faults.add(path, f"{row!r:.40} is no {shape}")
             continue
-        if not all(abs(one) < 1e9 for one in numbers):  # also what is no number at all
+        if not (abs(row[place]) <= LONGEST and all(abs(one) <= FURTHEST for one in numbers)):  # NaN is neither
             table.faults.add(path, f"{row!r:.60} has a number that is none of seconds or metres")
             continue
-        if row[place] <= least if not kept else row[place] <= kept[-1][place]:
+        if row[place] <= (kept[-1][place] if kept else least):
             table.faults.add(path, f"{row[place]:g} s is not after the row before it")
         kept.append(row)
     return kept

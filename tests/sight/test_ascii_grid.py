@@ -45,6 +45,11 @@ def test_without_nodata_value_minus_9999_is_no_data():
     assert np.isnan(read(text).heights).sum() == 1
 
 
+@pytest.mark.parametrize("sign", ["nan", "NaN", "-3.4028235e+38", "1e31"])
+def test_any_number_can_stand_for_no_data(sign):
+    assert np.isnan(read(GRID.replace("-1", sign)).heights).sum() == 1
+
+
 def test_a_height_that_is_nan_is_no_data():
     assert np.isnan(read(GRID.replace("-1\n1 2", "-1\n1 nan")).heights).sum() == 2
 
@@ -62,15 +67,18 @@ FAULTS = {
         "xllcenter 1\nncols 3": "hill.asc:1: xllcenter stands beside xllcorner",
     },
     "cellsize 10": {
-        "cellsize -1": "hill.asc:5: cellsize is -1; expected metres above 0",
+        "cellsize -1": "hill.asc:5: cellsize is -1; expected 0.001 to 100000 m",
+        "cellsize 1e300": "hill.asc:5: cellsize is 1e+300; expected 0.001",
         "cellsize inf": "hill.asc:5: cellsize is 'inf'; expected a number",
         "dx 10\ndy 12": "hill.asc:5: 'dx' is no key of an ESRI ASCII grid with square cells",
     },
+    "xllcorner 100": {"xllcorner 1e300": "hill.asc:3: xllcorner is 1e+300; expected metres up to 1e+08"},
     "4 5 -1": {
         "4 5": "hill.asc: 5 heights; ncols and nrows announce 6: the file is cut off",
         "4 5 6 7": "hill.asc:8: more than the 6 heights",
         "4 five 6": "hill.asc:8: 'five' is no height",
-        "4 inf 6": "hill.asc:8: a height is infinite",
+        "4 inf 6": "hill.asc:8: a height of inf m; if that stands for no data",
+        "4 -3.4e38 6": "hill.asc:8: a height of -3.4e+38 m; if that stands for no data",
     },
 }
 

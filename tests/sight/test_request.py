@@ -89,6 +89,14 @@ FAULTS = [
         HEAD + FLIGHT + "[thresholds]\nstep_s = 0\n",
         "hill.toml:14: thresholds.step_s: 0 is not a number of at least 0.01",
     ),
+    (HEAD + FLIGHT.replace("2023-", "2923-"), "hill.toml:1: the file: the track does not lie between the years 1900"),
+    (HEAD + FLIGHT + "[thresholds]\nbefore_s = 1e12\n", "hill.toml:14: thresholds.before_s: 1e+12 is more than 1e+07"),
+    (HEAD.replace("y = 200.5", "y = 1e308") + TRACK, "hill.toml:7: relays[0].y: 1e+308 is more than 1e+08 m"),
+    (
+        HEAD + TRACK.replace("altitude_m = 5", "altitude_m = -1e308"),
+        "hill.toml:18: track[1].altitude_m: -1e+308 is not",
+    ),
+    (HEAD + FLIGHT.replace("20, 0.0", "2e7, 0.0"), "flight.profile[1]: ['descent', 20000000.0, 0.0] has a number"),
     (HEAD + FLIGHT + "[thresholds]\nmargin_m = -1\n", "thresholds.margin_m: -1 is not a number of at least 0"),
 ]
 
