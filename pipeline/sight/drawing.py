@@ -56,10 +56,10 @@ def draw(terrain: Terrain, request: Request, view: View, sample: Sample) -> str:
 
 
 def _by(sample: Sample) -> str:
-    needed, has = sample.masking_altitude, sample.point.altitude
-    if not isfinite(needed):
-        return ""
-    return f"; at {has:.1f} m, and seen from {needed:.1f} m up"
+    at = f"; at {sample.point.altitude:.1f} m"
+    if sample.sight == "unknown":
+        return f"{at}, and the ground between has cells without data"
+    return f"{at}, and seen from {sample.masking_altitude:.1f} m up"
 
 
 def _profile(request: Request, view: View, sample: Sample, profile: Profile, takeoff: float) -> list[str]:
@@ -85,18 +85,17 @@ def _profile(request: Request, view: View, sample: Sample, profile: Profile, tak
     panel.line([(0, antenna), (profile.length, top)], BLUE, dashes=DASHES[way[0]], name="ray")
     panel.line([(0, antenna - view.relay.antenna_m), (0, antenna)], INK, width=3)
     panel.line([(profile.length, ground[-1][1]), (profile.length, top)], INK, width=1.2)
-    if sample.masked_by is not None and isfinite(needed):
-        panel.dot(profile.length, needed, VERMILLION, hollow=True)
-        panel.words(
-            profile.length, needed, f"masking altitude {sample.masking_altitude:.1f} m", right_of=False, raised=10
-        )
     panel.dot(0, antenna, INK, name="relay")
     panel.words(0, antenna, view.relay.name, right_of=True, raised=14)
+    ends = [(top, f"{request.vehicle} {sample.point.altitude:.1f} m")]
+    if sample.masked_by is not None and isfinite(needed):
+        panel.dot(profile.length, needed, VERMILLION, hollow=True)
+        ends.append((needed, f"masking altitude {sample.masking_altitude:.1f} m"))
     panel.dot(profile.length, top, BLUE, name="vehicle")
-    below = 0 if top <= needed else 22
-    panel.words(
-        profile.length, top, f"{request.vehicle} {sample.point.altitude:.1f} m", right_of=False, raised=10 + below
-    )
+    ends.sort(reverse=True)
+    are_close = abs(panel.up(ends[0][0]) - panel.up(ends[-1][0])) < 30
+    for place, (height, words) in enumerate(ends):  # words stand above a dot, but for a lower one close to another
+        panel.words(profile.length, height, words, right_of=False, raised=-18 if place and are_close else 12)
     keys: list[Key] = [("area", EARTH, "ground"), way]
     if sample.masked_by is not None:
         keys.append(("dashed", VERMILLION, "edge of the shadow"))
