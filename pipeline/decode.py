@@ -206,6 +206,10 @@ def _of_vehicle(state: LinkState, expected: ExpectedLink, place: int, common: Te
     return _with(
         common, vehicle=expected.vehicles[place].name, channels=tuple(channels), samples=samples,
         set_aside=tuple(sorted(set(outcome.set_aside))),
+        told_late=tuple(sorted(
+            at for name, at in outcome.told_late
+            if (role := expected.role(name.scid, name.vcid, state.first_heard)) is not None and role.vehicle == place
+        )),
     )  # fmt: skip
 
 

@@ -76,6 +76,9 @@ class Telemetry:
     out_of_scope: tuple[OutOfScope, ...] = ()
     set_aside: tuple[int, ...] = ()
     """Relay receive times of frames in conflict: values sampled at these times do not count."""
+    told_late: tuple[int, ...] = ()
+    """Relay receive times of frames in earlier records, perhaps of another session, of which only this record shows
+    that they carried telemetry."""
     bins: tuple[tuple[int, int, int], ...] = ()
     """(tenths of a second since 1970 on the relay's clock, receptions, bad among them): running totals of the
     link, of the bins this record touched."""
@@ -106,5 +109,6 @@ def decode_telemetry(value: bytes) -> Telemetry:
             for one in body[name]
         )
     body["set_aside"] = tuple(body["set_aside"])
+    body["told_late"] = tuple(body["told_late"])
     body["bins"] = tuple(tuple(one) for one in body["bins"])
     return Telemetry(**body)

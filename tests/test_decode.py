@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.decode import LinkState, decode
 from pipeline.errors import RecordError
 from pipeline.mission.model import Mission
-from pipeline.records import FramesReceived, Origin, Record
+from pipeline.records import SECOND, FramesReceived, Origin, Record
 from pipeline.simulate.frames import Heading, data_field_octets, frame
 from pipeline.simulate.packets import idle_packet, packet_data, space_packet
 from pipeline.telemetry import Telemetry
@@ -337,3 +337,22 @@ def test_no_stored_entry_reaches_64_kib_however_long_and_lossy_the_pass() -> Non
     assert decode(again, late, Origin("relay.frames", 0, 10**6), TM) == decode(
         state, late, Origin("relay.frames", 0, 10**6), TM
     )
+
+
+def test_a_frame_that_a_record_of_another_session_shows_to_carry_telemetry_is_counted_once() -> None:
+    link = TM.links[0]
+    room = data_field_octets(link)
+    packet = space_packet(102, 1, b"\x01" * (2 * room - 26), secondary_header=False)
+    parts = [(0, packet[:room]), (len(packet) - room, packet[room:] + idle_packet(2 * room - len(packet)))]
+    frames = [
+        frame(link, Heading(scid=TM.vehicles[0].scid, vcid=0, virtual_channel_frame_count=count,
+                            master_channel_frame_count=0, first_header_pointer=pointer), data)
+        for count, (pointer, data) in enumerate(parts)
+    ]  # fmt: skip
+    first, second = Receiver(), Receiver(session=START + SECOND)
+    before = [first.frames([(0.9, frames[0])]), first.listened(0, 1), first.ended(1)]
+    after = [second.frames([(1.0, frames[1])]), second.listened(1, 2), second.ended(2)]
+    _, said = decoded([*after, *before], TM)
+    assert [one.told_late for one in said if one.told_late] == [(START + SECOND,)]
+    assert account([*before, *after], TM) == account([*after, *before], TM)
+    assert account([*after, *before], TM)["received"] == 2

@@ -65,7 +65,7 @@ class Accepted(NamedTuple):
 class Outcome:
     """What became of the frames of one record, all channels together."""
 
-    __slots__ = ("accepted", "bad_at", "dispositions", "late", "messages", "packets", "set_aside")
+    __slots__ = ("accepted", "bad_at", "dispositions", "late", "messages", "packets", "set_aside", "told_late")
 
     def __init__(self) -> None:
         self.dispositions: Counter[str] = Counter()
@@ -75,6 +75,8 @@ class Outcome:
         self.messages: list[tuple[int, ChannelName, int, Message]] = []
         """(place in the record, channel, time, message)"""
         self.set_aside: list[int] = []
+        self.told_late: list[tuple[ChannelName, int]] = []
+        """(channel, time) of frames of earlier records that only now are known to carry telemetry."""
         self.bad_at: list[int] = []
         """Times of frames found bad, also those that came in an earlier record."""
 
@@ -192,7 +194,8 @@ class Channel:
             extraction.completed.clear()
         if extraction.told_late:
             for told_count, told_at, live in extraction.told_late:
-                _tell(rows, Accepted(told_at, told_count, True, not live))
+                if not _tell(rows, Accepted(told_at, told_count, True, not live)):
+                    outcome.told_late.append((self.name, told_at))
             extraction.told_late.clear()
         if extraction.spilled:
             for spilled_count, spilled_at, ends_at in extraction.spilled:
@@ -284,10 +287,10 @@ class Channel:
             self.extraction.restore(order, latest, [orjson.loads(from_parts(parts)) for parts in slots.values()])
 
 
-def _tell(rows: list[Accepted], row: Accepted) -> None:
-    """The frame carries telemetry, as is now known: say so in its row, or in one more if that is already sent."""
+def _tell(rows: list[Accepted], row: Accepted) -> bool:
+    """The frame carries telemetry, as is now known: say so in its row. False where that row is already sent."""
     for place, other in enumerate(rows):
         if (other.at, other.frame_count, other.replayed) == (row.at, row.frame_count, row.replayed):
             rows[place] = row
-            return
-    rows.append(row)
+            return True
+    return False

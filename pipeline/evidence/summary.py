@@ -136,6 +136,7 @@ class Evidence:
             self._absorb_channel(link, session, channel)
         for samples in telemetry.samples:
             self._absorb_samples(samples)
+        self.telemetry.add_sorted((), telemetry.told_late)
         for at in telemetry.set_aside:
             self.set_aside.add((), at, at)
         for source in telemetry.out_of_scope:
