@@ -111,10 +111,10 @@ class SegmentMap:
     def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Key, Segment]]:
         """The segments that begin in [starts_at, ends_at): what one storage chunk holds."""
         for key, row in self.segments.items():
-            for segment in row[bisect_right(row, starts_at - 1, key=_first_of) :]:
-                if segment.first >= ends_at:
+            for place in range(bisect_right(row, starts_at - 1, key=_first_of), len(row)):
+                if row[place].first >= ends_at:
                     break
-                yield key, segment
+                yield key, row[place]
 
 
 def _first_of(segment: Segment) -> int:

@@ -23,9 +23,9 @@ RATE_HOLDS_WITHIN: Final = 0.25
 BAD_FRAMES_GO_ON: Final = 3
 """Bad receptions in the second half of the silence that show a signal which cannot be decoded."""
 
-_SHAPES: Final[dict[LossShape, str]] = {
-    "cliff": "The signal was as strong as the height explains until it was lost (loss shape: cliff).",
-    "slide": "The signal weakened before it was lost, more than the height explains (loss shape: slide).",
+_SHAPES: Final[dict[LossShape, tuple[str, ...]]] = {
+    "cliff": ("The signal was as strong as the height explains until it was lost (loss shape: cliff).",),
+    "slide": ("The signal weakened before it was lost, more than the height explains (loss shape: slide).",),
 }
 
 Sample = tuple[SampleKey, Values] | None
@@ -45,6 +45,7 @@ def _incident(picture: Picture, flight: Flight) -> Incident:
     mark = picture.watermark or 0
     confirm = round(picture.timers.confirm_seconds * SECOND)
     confirmed_at = picture.listened_reaches(last.last_good_at, confirm)
+    shape = loss_shape(picture, last.last_good_at)
     known, inferred, not_known = _words(picture, flight, last, samples[-1], top[0] if top else None)
     return Incident(
         type=TYPE, subject=flight.vehicle, vehicle=flight.vehicle, link=_link_of(picture, last.last_good_at),
@@ -55,8 +56,9 @@ def _incident(picture: Picture, flight: Flight) -> Incident:
         confirmed=confirmed_at is not None and confirmed_at <= mark
         and (last.ended_at is None or confirmed_at <= last.ended_at),
         statement=_statement(picture, flight, samples[-1], top[0] if top else None),
-        known=known, inferred=inferred, not_known=not_known, what_next=tuple(outlook(picture, flight, last)),
-        evidence=_facts(picture, flight, last, samples[-1], top),
+        known=known, inferred=(*inferred, *_SHAPES.get(shape, ())), not_known=not_known,
+        what_next=tuple(outlook(picture, flight, last)),
+        evidence=_facts(picture, flight, last, samples[-1], top, shape),
     )  # fmt: skip
 
 
@@ -163,8 +165,6 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
             f"Touchdown between {instant(touchdown[0])} and {instant(touchdown[1])}, from the last reported altitude, "
             f"if the last reported rate held within {RATE_HOLDS_WITHIN:.0%}."
         )
-    if (shape := loss_shape(picture, silence.last_good_at)) in _SHAPES:
-        inferred.append(_SHAPES[shape])
     not_known = []
     if silence.close_reason in ("contact_restored", "landing_seen_in_late_data"):
         not_known.append("When and how the vehicle touched down: the landing itself was not seen live.")
@@ -220,14 +220,14 @@ def last_after(flight: Flight, sample: tuple[SampleKey, Values]) -> str:
 
 
 def _facts(
-    picture: Picture, flight: Flight, silence: Silence, sample: Sample, top: tuple[float, int] | None
+    picture: Picture, flight: Flight, silence: Silence, sample: Sample, top: tuple[float, int] | None, shape: LossShape
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "last_good_frame_at": rfc3339(silence.last_good_at),
         "loss_limit_s": picture.loss / SECOND,
         "highest_altitude_m": top[0] if top else None,
         "episodes": len(flight.silences),
-        "loss_shape": loss_shape(picture, silence.last_good_at),
+        "loss_shape": shape,
     }
     if sample is not None:
         facts |= {

@@ -26,17 +26,15 @@ def loss_shape(picture: Picture, last_good_at: int) -> LossShape:
     """`unknown` where the receiver reports no levels, the vehicle no altitude, or the fall is between the two."""
     earlier: list[float] = []
     newest: list[tuple[int, float]] = []
-    for _, segment in picture.evidence.levels.items():
+    for _, segment in picture.evidence.levels.between(last_good_at - LOOKED_AT, last_good_at + 1):
         at = segment.first
-        if not last_good_at - LOOKED_AT < at <= last_good_at + SECOND:
-            continue
-        altitude = _altitude(picture, min(at, last_good_at))
+        altitude = _altitude(picture, at)
         if altitude is None:
             continue
         left = segment.payload[0][0][0] - 20 * log10(max(altitude, LOWEST_ANTENNA_M))
         if at <= last_good_at - BEFORE:
             earlier.append(left)
-        elif at <= last_good_at:
+        else:
             newest.append((at, left))
     if len(earlier) < LEAST_EARLIER or not newest:
         return "unknown"
@@ -47,7 +45,8 @@ def loss_shape(picture: Picture, last_good_at: int) -> LossShape:
 def _altitude(picture: Picture, at: int) -> float | None:
     """Between the samples that are kept, in a straight line: of each phase its first ones and its last ones are."""
     before = picture.last_sample(at)
-    after = next((one for one in picture.earliest(lambda key: True, at) if one.altitude is not None), None)
+    following = picture.earliest(lambda key: True, at, at + LOOKED_AT)
+    after = next((one for one in following if one.altitude is not None), None)
     if before is None or before[1].altitude is None:
         return None
     if after is None or after.altitude is None or after.at == before[1].at:
