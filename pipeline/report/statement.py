@@ -3,8 +3,8 @@ the width of a page; knows neither terminal nor clock. The sentences themselves 
 
 import datetime as dt
 import textwrap
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from pipeline.records import SECOND
 from pipeline.report.alert import Alert
@@ -35,6 +35,7 @@ def news(alert: Alert, before: Alert | None = None, *, width: int = WIDEST) -> l
         ("what next", alert.what_next, before.what_next if before else ()),
     ):
         page.write_all(label, [sentence for sentence in said if sentence not in earlier])
+    page.write_all("people", _steps(alert, before))
     if before is not None:
         still = {*alert.known, *alert.inferred, *alert.not_known}
         page.write_all("withdrawn", [one for one in _sentences(before) if one not in still])
@@ -52,6 +53,7 @@ def statement(alert: Alert, *, width: int = WIDEST) -> list[str]:
     page.write_all("inferred", alert.inferred)
     page.write_all("not known", alert.not_known)
     page.write_all("what next", alert.what_next)
+    page.write_all("people", _steps(alert, None))
     return page.lines
 
 
@@ -88,6 +90,26 @@ def _weighed(alert: Alert, before: Alert | None) -> str:
     if alert.confirmed and not (before is not None and before.confirmed):
         parts.append("Confirmed by further listening.")
     return " ".join(parts)
+
+
+_DONE: Final = {"acknowledge": "Acknowledged", "shelve": "Shelved", "unshelve": "Un-shelved", "close": "Closed"}
+
+
+def _steps(alert: Alert, before: Alert | None) -> list[str]:
+    """What people did since `before`, a sentence each."""
+    known = [] if before is None else before.people.get("history", [])
+    return [_step(one) for one in alert.people.get("history", []) if one not in known]
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    what, at = step["what"], utc(step["at"])
+    if what == "shelf_over":
+        return f"The shelf was over at {at}."
+    done = _DONE.get(what, what) + (f" until {utc(step['until'])}" if step.get("until") else "")
+    by = f"by {step['by']} at {at}: {step['why']}"
+    if step["refused"]:
+        return f"Not {done[0].lower()}{done[1:]}, asked for {by} (refused: {step['refused']})."
+    return f"{done} {by}."
 
 
 def _sentences(alert: Alert) -> Iterator[str]:

@@ -3,6 +3,7 @@ consumer group; reads no record."""
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka import TopicPartition
@@ -14,7 +15,10 @@ from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.topics_admin import admin_client, application_id
 from pipeline.topics import TOPICS, TopicName
 
-_STAGES: Final[tuple[TopicName, ...]] = ("frames", "telemetry")
+FRAMES: Final[tuple[TopicName, ...]] = ("frames", "telemetry")
+"""The way of a frame."""
+COMMANDS: Final[tuple[TopicName, ...]] = ("commands", "telemetry")
+"""The way of a person's command."""
 _POLL_SECONDS: Final = 0.1
 
 
@@ -22,15 +26,17 @@ class LagError(RelayWatchError):
     """Workers that did not take everything in time."""
 
 
-async def taken_in_full(cluster: Cluster, namespace: str, *, patience_seconds: float) -> None:
-    """Back once the workers have committed every record that the frames topic holds now, and all telemetry that came
-    of it: whatever these led to then stands on the alert and flight topics.
+async def taken_in_full(
+    cluster: Cluster, namespace: str, *, patience_seconds: float, way: Sequence[TopicName] = FRAMES
+) -> None:
+    """Back once the workers have committed every record that the first topic of the way holds now, and all that came
+    of it: whatever these led to then stands on the alert, flight and rejected topics.
 
     Raises LagError after `patience_seconds`, saying how many records are left.
     """
     deadline = time.monotonic() + patience_seconds
     async with cluster.consumer() as consumer, admin_client(cluster.servers, cluster.wait_seconds) as admin:
-        for stage in _STAGES:
+        for stage in way:
             topic = TOPICS[stage].full_name(namespace)
             partitions = await cluster.subscribe(consumer, topic)
             ends = await cluster.within(consumer.end_offsets(partitions))

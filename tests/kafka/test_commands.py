@@ -1,6 +1,9 @@
 """People's commands on a real Kafka: each becomes a revision of the incident, or is rejected with its reason."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +86,9 @@ def test_a_command_is_a_revision_with_peoples_part_and_a_wrong_one_is_audited(
     assert active in metrics
 
 
-def test_a_command_without_an_id_or_about_nothing_is_rejected_with_its_reason(kafka: str, topics: str, tmp_path: Path) -> None:
+def test_a_command_without_an_id_or_about_nothing_is_rejected_with_its_reason(
+    kafka: str, topics: str, tmp_path: Path
+) -> None:
     unknown = records_of.command_message(
         topics, Close(id="c", at=START, incident_id=INCIDENT, **ABOUT), RUN
     )  # fmt: skip
@@ -97,3 +102,43 @@ def test_a_command_without_an_id_or_about_nothing_is_rejected_with_its_reason(ka
         "record has no header ce_id", f"there is no incident '{INCIDENT}' in run run-1",
     ]  # fmt: skip
     assert [one["reason"] for one in rejected] == ["bad_headers", "refused_command"]
+
+
+def test_people_act_by_the_command_line_and_are_answered(kafka: str, topics: str, tmp_path: Path) -> None:
+    def relaywatch(*words: str, patience: float = 20) -> tuple[int, str, str]:
+        """(exit status, standard output, standard error); who and why are said."""
+        where = ("--kafka", kafka, "--namespace", topics, "--by", "m.ortiz", "--why", "the rover drives")
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.shells.cli", *words, *where], capture_output=True, text=True, timeout=90,
+            env={**os.environ, "RELAYWATCH_KAFKA_TIMEOUT": str(patience)},
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    early, late = "2024-01-18T12:00:01Z", "2024-01-18T13:00:00Z"
+    asyncio.run(publish(kafka, topics, RECORDS, MISSION))
+    with worker(kafka, topics, tmp_path) as running:
+        asyncio.run(wait_until_done(kafka, topics, running))
+        before = sum(name == INCIDENT for name, _ in asyncio.run(found(kafka, topics)).revisions)
+        assert relaywatch("ack", INCIDENT) == (0, f"acknowledged: {INCIDENT} (revision {before + 1})\n", "")
+        assert relaywatch("ack", INCIDENT) == (2, "", "relaywatch: refused: it is acknowledged already\n")
+        status, out, _ = relaywatch("shelve", INCIDENT, "--until", late, "--json")
+        assert (status, orjson.loads(out)["people"]["state"]) == (0, "shelved")
+        assert relaywatch("unshelve", INCIDENT)[:2] == (0, f"un-shelved: {INCIDENT} (revision {before + 4})\n")
+        assert relaywatch("close", INCIDENT)[:2] == (0, f"closed: {INCIDENT} (revision {before + 5})\n")
+        assert relaywatch("close", INCIDENT.replace("72", "27")) == (
+            2, "", f"relaywatch: {topics}.alerts has no incident '{INCIDENT.replace('72', '27')}'; did you mean "
+            f"{INCIDENT}?\n",
+        )  # fmt: skip
+        interval = ("--from", early, "--until", late)
+        assert relaywatch("plan", "window", "noon", "--link", "rover-a", *interval) == (0, "set: window 'noon'\n", "")
+        status, _, said = relaywatch("plan", "window", "late", "--link", "rover-a", *interval)
+        assert (status, said.partition("): ")[2]) == (
+            2, "window 'late' overlaps window 'noon' of the same vehicle and link\n",
+        )  # fmt: skip
+        status, _, said = relaywatch("plan", "loss", "hill", "--reason", "a hill", "--from", late, "--until", early)
+        assert (status, said) == (2, "relaywatch: command set_expected_loss: until: is not after `from`\n")
+        assert running.end() == 0
+    assert relaywatch("plan", "remove", "window", "noon", patience=2) == (
+        0, "", "relaywatch: given; no worker has taken it yet: it counts as soon as one does\n",
+    )  # fmt: skip
+    assert len(asyncio.run(read(kafka, topics, "commands"))) == 8

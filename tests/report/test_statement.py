@@ -104,3 +104,31 @@ def test_no_line_is_wider_than_the_page(width):
 )
 def test_an_instant_is_written_as_the_rules_write_it(text, words):
     assert utc(text) == words
+
+
+def step(what: str, refused: str | None = None, **more: str) -> dict[str, object]:
+    return {
+        "what": what, "id": what, "by": "m.ortiz", "why": "the rover drives", "at": "2024-01-18T12:10:00.000000000Z",
+        "state": "acknowledged", "refused": refused, **more,
+    }  # fmt: skip
+
+
+def test_what_people_did_is_told_once_each_with_who_when_and_why():
+    acknowledged = replace(raised(), revision=2, changed=("people",), people={"history": [step("acknowledge")]})
+    assert news(acknowledged, raised())[:-1] == [
+        "AMENDED     critical: ended_before_landing, ingenuity, flight 72",
+        "            Raised at 2024-01-18 12:00:33.0 UTC; open.",
+        "people      Acknowledged by m.ortiz at 2024-01-18 12:10:00.0 UTC: the rover drives.",
+    ]
+    later = [
+        step("shelve", until="2024-01-18T13:00:00.000000000Z"), step("close", refused="it is late"),
+        step("shelf_over", by="", why=""),
+    ]  # fmt: skip
+    both = replace(acknowledged, revision=3, people={"history": [step("acknowledge"), *later]})
+    told = news(both, acknowledged, width=200)[2:-1]
+    assert " ".join(" ".join(told).split()) == (
+        "people Shelved until 2024-01-18 13:00:00.0 UTC by m.ortiz at 2024-01-18 12:10:00.0 UTC: the rover drives. "
+        "Not closed, asked for by m.ortiz at 2024-01-18 12:10:00.0 UTC: the rover drives (refused: it is late). "
+        "The shelf was over at 2024-01-18 12:10:00.0 UTC."
+    )
+    assert "people      Acknowledged" in "\n".join(statement(both))
