@@ -206,8 +206,6 @@ def _revision(
         changed = [part for part in _COMPARED if getattr(before.incident, part) != getattr(incident, part)]
         if before.close_reason != after.close_reason:
             changed.append("close_reason")
-        if before.close_reason != after.close_reason:
-            changed.append("close_reason")
         if before.state != after.state:
             changed.insert(0, "state")
         if (before.life, before.asked) != (after.life, after.asked):
