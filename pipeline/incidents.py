@@ -30,6 +30,8 @@ class Moment(NamedTuple):
     late: bool
     """The record brought frames of a time that was already listened through: more of them may be on their way."""
     made_from: Origin
+    final_before: int
+    """What was closed before this instant on the relay's clock stays as it was told."""
 
     def since(self, earlier: tuple[int, int]) -> int:
         """Nanoseconds since an earlier (relay, earth), on the clock that went further."""
@@ -79,7 +81,9 @@ def revise(
     for name in sorted(current.keys() | published.keys()):
         before = published.get(name)
         commands = (asked or {}).get(name, ())
-        if before and name not in current:
+        if before and _is_final(before, moment):
+            after = _shown(before, before.incident, moment)
+        elif before and name not in current:
             after = _withdrawn(before, current, moment, commands)
         else:
             after = _shown(before, current[name], moment)
@@ -113,6 +117,12 @@ def _shown(before: Published | None, incident: Incident, moment: Moment) -> Publ
         judged=state,
         judged_since=moment.clocks,
     )
+
+
+def _is_final(before: Published, moment: Moment) -> bool:
+    """Closed so long ago that late data no longer amend it; people still can acknowledge it."""
+    ended_at = before.incident.ended_at
+    return before.withdrawn_at is None and ended_at is not None and ended_at < moment.final_before
 
 
 def _withdrawn(

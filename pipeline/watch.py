@@ -121,6 +121,7 @@ def watch(state: VehicleState, telemetry: Telemetry, mission: Mission, run: Run)
     moment = Moment(
         picture.watermark, telemetry.earth_receive_time,
         evidence.is_complete(telemetry.link, telemetry.session), _is_late(picture, telemetry), telemetry.origin,
+        picture.final_before,
     )  # fmt: skip
     return _said(state, picture, moment, run)
 
@@ -158,7 +159,8 @@ def obey(state: VehicleState, given: Given, mission: Mission, run: Run) -> tuple
     if picture.watermark is None:
         return refusals
     earth = max((segment.last for _, segment in evidence.earth.items()), default=picture.watermark)
-    return (*refusals, *_said(state, picture, Moment(picture.watermark, earth, False, False, given.origin), run))
+    moment = Moment(picture.watermark, earth, False, False, given.origin, picture.final_before)
+    return (*refusals, *_said(state, picture, moment, run))
 
 
 def _refused(given: Given, objection: str) -> Refusal:
@@ -184,6 +186,8 @@ def _said(state: VehicleState, picture: Picture, moment: Moment, run: Run) -> tu
     ledger: dict[str, Any] = {}
     for flight in flights:
         before = state.ledger.get(flight.name)
+        if before is not None and before[1].get("final"):
+            continue
         if moment.session_over or before is None or flight.name in said:
             ledger[flight.name] = facts_of(picture, flight)
     if moment.session_over:

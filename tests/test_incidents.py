@@ -15,6 +15,7 @@ from pipeline.records import SECOND, Origin, Run
 from pipeline.verdicts.incident import Incident
 
 RUN = Run(id="r", origin="test")
+DAY = 86_400 * SECOND
 
 
 def incident(raised: float = 33.0, ended: float | None = None, **changes: object) -> Incident:
@@ -38,7 +39,7 @@ class Timeline:
 
     def at(self, seconds: float, *verdict: Incident, over: bool = False, late: bool = False) -> list[Revision]:
         at = round(seconds * SECOND)
-        moment = Moment(at, at, over, late, Origin("t", 0, len(self.out)))
+        moment = Moment(at, at, over, late, Origin("t", 0, len(self.out)), at - 90 * DAY)
         changed, revisions = revise(self.published, verdict, moment, RUN, "m", self.asked, self.plan)
         self.published.update(changed)
         self.out += revisions
@@ -249,3 +250,20 @@ def test_what_is_stored_of_peoples_part_comes_back_as_it_was() -> None:
     (published,) = line.published.values()
     assert published.withdrawn_at is not None
     assert restore(orjson.loads(orjson.dumps(store(published)))) == published
+
+
+def test_late_data_amend_a_closed_incident_for_ninety_days_and_no_longer() -> None:
+    line = Timeline()
+    line.at(33, incident())
+    line.at(60, incident(33, 50))
+    (one,) = line.at(89 * 86_400, incident(33, 50, known=("the log",)), over=True)
+    assert one.known == ("the log",)
+    assert line.at(91 * 86_400, incident(33, 50, known=("another log",)), over=True) == []
+    assert line.at(92 * 86_400, over=True) == []
+
+
+def test_an_incident_that_is_still_open_closes_whenever_contact_comes_back() -> None:
+    line = Timeline()
+    line.at(33, incident())
+    (one,) = line.at(200 * 86_400, incident(33, 200 * 86_400))
+    assert one.state == "closed"

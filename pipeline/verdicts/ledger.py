@@ -22,6 +22,7 @@ def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "number": planned.number if planned else None,
         "state": _state(picture, flight),
+        "final": flight.over_at is not None and flight.over_at < picture.final_before,
         "takeoff_at": rfc3339(flight.takeoff_at),
         "landing_confirmed_at": rfc3339(flight.landing_at),
         "highest_altitude_m": top[0] if top else None,

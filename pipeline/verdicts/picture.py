@@ -95,6 +95,11 @@ class Picture:
         return round(max(periods * self.period, seconds * SECOND))
 
     @cached_property
+    def final_before(self) -> int:
+        """What ended before this instant is final: late data no longer amend it."""
+        return (self.watermark or 0) - round(self.timers.late_days * 86_400 * SECOND)
+
+    @cached_property
     def suspect(self) -> int:
         return self.timer(self.timers.suspect_periods, self.timers.suspect_seconds)
 

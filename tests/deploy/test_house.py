@@ -47,7 +47,8 @@ def test_make_help_names_every_target_that_a_person_calls() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
     explained = set(re.findall(r"^([a-z]+):.*## \S", text, re.MULTILINE))
     assert set(phony.split()) - explained == {"runtime", "dev", "form", "style", "types", "imports"}
-    done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert {line.split()[1] for line in done.stdout.splitlines()} == explained
 
 
