@@ -1,13 +1,13 @@
 """Frames of a flying vehicle come with new counts and say the same over and over: its on-board clock stands still. The
 link is there; what it says is old."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.outputs import rfc3339
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.incident import Incident
-from pipeline.verdicts.new_data import came_again, ending, frames_came_for, standstills
+from pipeline.verdicts.new_data import Standstill, came_again, ending, frames_came_for, standstills
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.words import instant, seconds, title
 
@@ -22,15 +22,16 @@ class Episode(NamedTuple):
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
+    standing = standstills(picture) if flights else []
     for flight in flights:
-        episodes = list(_episodes(picture, flight))
+        episodes = list(_episodes(picture, flight, standing))
         if episodes:
             yield _incident(picture, flight, episodes)
 
 
-def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
+def _episodes(picture: Picture, flight: Flight, standing: Sequence[Standstill]) -> Iterator[Episode]:
     mark = picture.watermark or 0
-    for stood in standstills(picture):
+    for stood in standing:
         raised_at = frames_came_for(picture, stood.since, picture.loss)
         if raised_at is None or raised_at > min(mark, stood.until) or picture.owed_between(stood.since, raised_at):
             continue
