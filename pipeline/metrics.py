@@ -1,21 +1,31 @@
-"""Every metric as data: name, kind, labels, help; and how telemetry and outputs become samples. Knows no exporter."""
+"""Every metric as data: name, kind, labels, help, and which series there are before anything is measured. Knows no
+exporter, and not how anything is measured (`pipeline.measures`).
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, get_args
+Counters and histograms say what this process did; totals of a flight stand on the topic `flights`. Gauges of a link
+or a vehicle are those of the newest run of an origin, and only the worker that has its partition exports them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, Literal, NamedTuple, get_args
 
 from pipeline.frames.frame import REASONS
-from pipeline.mission.model import Mission
-from pipeline.outputs import Output, Revision
-from pipeline.records import SECOND, OriginKind, Run
-from pipeline.telemetry import Telemetry
+from pipeline.lifecycle import LifeState
+from pipeline.outputs import Severity
+from pipeline.records import OriginKind
+from pipeline.verdicts import RULES
+
+StageName = Literal["decode", "command", "watch"]
+Subject = Literal["link", "vehicle", "worker"]
 
 ORIGINS: Final[tuple[OriginKind, ...]] = get_args(OriginKind)
+STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+ALERT_TYPES: Final = tuple(RULES)
+OPEN_STATES: Final[tuple[LifeState, ...]] = ("unacknowledged", "acknowledged", "shelved", "suppressed_by_design")
+"""Of an incident that is open (lifecycle)."""
 DISPOSITIONS: Final = ("good", "idle", "duplicate", "conflict", "out_of_scope", *(f"bad:{one}" for one in REASONS))
-ALERT_TYPES: Final = (
-    "ended_before_landing", "contact_not_acquired", "relay_outage", "link_degraded", "bad_frame_burst", "data_silent",
-    "source_stuck", "vehicle_restart", "clock_step", "early_landing", "unexpected_source", "recording_truncated",
-)  # fmt: skip
 REJECTIONS: Final = (
     "undecodable",
     "too_large",
@@ -33,10 +43,21 @@ REJECTIONS: Final = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     name: str
-    kind: Literal["counter", "gauge", "info"]
-    labels: tuple[str, ...]
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...] = ()
     help: str
+    buckets: tuple[float, ...] = ()
+    """Upper bounds, of a histogram."""
+    absent: bool = False
+    """It has no series while its value is unknown, or while what its labels name is. All others are born at 0."""
 
+    @property
+    def of(self) -> Subject:
+        """Whose it is: it is born and it goes with this."""
+        return "link" if "link" in self.labels else "vehicle" if "vehicle" in self.labels else "worker"
+
+
+# -- what comes in, by link --------------------------------------------------------------------------------------
 
 FRAMES: Final = Metric(
     name="relay_frames_total", kind="counter", labels=("link", "disposition", "reason", "origin"),
@@ -46,9 +67,9 @@ LATE: Final = Metric(
     name="relay_frames_late_total", kind="counter", labels=("link", "origin"),
     help="Frames that came after a frame of their channel with a later count.",
 )  # fmt: skip
-MISSING: Final = Metric(
-    name="relay_frames_missing", kind="gauge", labels=("vehicle", "origin"),
-    help="Frames of the vehicle's flights that were sent and not received; late data makes it less.",
+LINK_STATE: Final = Metric(
+    name="relay_link_state", kind="gauge", labels=("link", "origin"),
+    help="0 no session, 1 listening and nothing heard, 2 in contact, 3 outage (not listening, or nothing delivered).",
 )  # fmt: skip
 IN_CONTACT: Final = Metric(
     name="relay_link_in_contact", kind="gauge", labels=("link", "origin"),
@@ -58,147 +79,171 @@ WATERMARK: Final = Metric(
     name="relay_watermark_timestamp_seconds", kind="gauge", labels=("link", "origin"),
     help="Relay receive time up to which the link's receiver is known to have listened; 0 before its first record.",
 )  # fmt: skip
-INCIDENTS_ACTIVE: Final = Metric(
-    name="relay_incidents_active", kind="gauge", labels=("vehicle", "type", "origin"),
-    help="Incidents that are open.",
+SIGNAL_LEVEL: Final = Metric(
+    name="relay_signal_level_dbm", kind="gauge", labels=("link", "origin"), absent=True,
+    help="Signal level as the newest listening record gives it; absent while it gives none or nothing is heard.",
 )  # fmt: skip
+LATENESS: Final = Metric(
+    name="relay_lateness_seconds", kind="histogram", labels=("origin",),
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1200, 3600, 21_600, 86_400, 604_800),
+    help="Earth receive time of a record less the relay receive time of the newest in it.",
+)  # fmt: skip
+
+# -- what is known of a vehicle ----------------------------------------------------------------------------------
+
+MISSING: Final = Metric(
+    name="relay_frames_missing", kind="gauge", labels=("vehicle", "origin"),
+    help="Real-time frames of the vehicle that were sent and not received; late data make it less.",
+)  # fmt: skip
+GAPS: Final = Metric(
+    name="relay_frame_gaps", kind="gauge", labels=("vehicle", "origin"),
+    help="Places in the vehicle's real-time channels at which frames are missing.",
+)  # fmt: skip
+EXPECTED: Final = Metric(
+    name="relay_frames_expected", kind="gauge", labels=("vehicle", "origin"),
+    help="Real-time frames of the vehicle that were sent: received and missing.",
+)  # fmt: skip
+WINDOW_OPEN: Final = Metric(
+    name="relay_contact_window_open", kind="gauge", labels=("vehicle", "origin"),
+    help="1 while the watermark lies in a contact window of the plan.",
+)  # fmt: skip
+LAST_FRAME: Final = Metric(
+    name="relay_last_frame_timestamp_seconds", kind="gauge", labels=("vehicle", "origin"),
+    help="Relay receive time of the last good frame of a real-time channel; 0 before the first.",
+)  # fmt: skip
+PHASE: Final = Metric(
+    name="relay_flight_phase", kind="gauge", labels=("vehicle", "origin"), absent=True,
+    help="0 on_ground, 1 takeoff, 2 in_air, 3 landing; absent while it is unknown or no flight is open.",
+)  # fmt: skip
+ALTITUDE: Final = Metric(
+    name="relay_altitude_meters", kind="gauge", labels=("vehicle", "origin"), absent=True,
+    help="Last reported altitude above the place of take-off; absent once no frame has come for a while.",
+)  # fmt: skip
+FLIGHT_INFO: Final = Metric(
+    name="relay_flight_info", kind="gauge", labels=("vehicle", "flight", "origin"), absent=True,
+    help="1, for the newest flight of the vehicle.",
+)  # fmt: skip
+
+# -- what is said of it ------------------------------------------------------------------------------------------
+
 INCIDENTS_OPENED: Final = Metric(
     name="relay_incidents_opened_total", kind="counter", labels=("vehicle", "type", "origin"),
     help="Incidents raised; those that opened and closed between two scrapes count too.",
+)  # fmt: skip
+INCIDENTS_ACTIVE: Final = Metric(
+    name="relay_incidents_active", kind="gauge", labels=("vehicle", "type", "severity", "origin"),
+    help="Incidents that are open and not shelved.",
+)  # fmt: skip
+INCIDENTS_BY_STATE: Final = Metric(
+    name="relay_incidents_by_state", kind="gauge", labels=("vehicle", "state", "origin"),
+    help="Open incidents by where they stand with people.",
+)  # fmt: skip
+RAISED_AT: Final = Metric(
+    name="relay_incident_raised_timestamp_seconds", kind="gauge", labels=("vehicle", "type", "origin"),
+    help="Relay time at which an incident of the type was last raised; 0 before the first.",
+)  # fmt: skip
+CLOSED_AT: Final = Metric(
+    name="relay_incident_closed_timestamp_seconds", kind="gauge", labels=("vehicle", "type", "origin"),
+    help="Relay time at which an incident of the type last ended; 0 before the first.",
+)  # fmt: skip
+
+# -- how the pipeline itself is doing ----------------------------------------------------------------------------
+
+TAKEN: Final = Metric(
+    name="relay_records_taken_total", kind="counter", labels=("stage",),
+    help="Records that a stage took in; rejected and repeated ones are counted apart.",
 )  # fmt: skip
 REJECTED: Final = Metric(
     name="relay_records_rejected_total", kind="counter", labels=("reason",),
     help="Records that could not be taken and went to the rejected topic.",
 )  # fmt: skip
+REPEATED: Final = Metric(
+    name="relay_records_repeated_total", kind="counter", labels=("stage",),
+    help="Records that came again and changed nothing.",
+)  # fmt: skip
+REJECTED_RATIO: Final = Metric(
+    name="relay_records_rejected_ratio", kind="gauge", labels=("stage",),
+    help="Share of the stage's newest records that were rejected, 0 to 1.",
+)  # fmt: skip
+LAG: Final = Metric(
+    name="relay_consumer_lag_records", kind="gauge", labels=("topic", "partition"), absent=True,
+    help="Records of a partition that are published and not yet taken; topic without the namespace.",
+)  # fmt: skip
+PROGRESS: Final = Metric(
+    name="relay_last_progress_timestamp_seconds", kind="gauge", labels=("stage",),
+    help="Wall clock at which the stage last let a batch go; 0 before the first.",
+)  # fmt: skip
+LOOP_LAG: Final = Metric(
+    name="relay_event_loop_lag_seconds", kind="gauge",
+    help="How late the event loop came round at most, in the last 15 s.",
+)  # fmt: skip
+PROCESSING: Final = Metric(
+    name="relay_processing_seconds", kind="histogram", labels=("stage",),
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+    help="From a batch's arrival to the acknowledgement of all that came of it.",
+)  # fmt: skip
+BATCH: Final = Metric(
+    name="relay_batch_records", kind="histogram", labels=("stage",),
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+    help="Records that a stage took at once.",
+)  # fmt: skip
+DELIVERY: Final = Metric(
+    name="relay_delivery_seconds", kind="histogram", labels=("origin",),
+    buckets=(0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600),
+    help="From Kafka's timestamp of a frames record to the acknowledgement of the alert that it led to.",
+)  # fmt: skip
+READY: Final = Metric(
+    name="relay_worker_ready", kind="gauge", help="1 while the worker has its partitions and takes records.",
+)  # fmt: skip
 BUILD: Final = Metric(
-    name="relay_build_info", kind="gauge", labels=("version",), help="1, for the version of relaywatch that runs."
-)
+    name="relay_build_info", kind="gauge", labels=("version",), absent=True,
+    help="1, for the version of relaywatch that runs.",
+)  # fmt: skip
 
 METRICS: Final = (
-    FRAMES, LATE, MISSING, IN_CONTACT, WATERMARK, INCIDENTS_ACTIVE, INCIDENTS_OPENED, REJECTED, BUILD,
+    FRAMES, LATE, LINK_STATE, IN_CONTACT, WATERMARK, SIGNAL_LEVEL, LATENESS,
+    MISSING, GAPS, EXPECTED, WINDOW_OPEN, LAST_FRAME, PHASE, ALTITUDE, FLIGHT_INFO,
+    INCIDENTS_OPENED, INCIDENTS_ACTIVE, INCIDENTS_BY_STATE, RAISED_AT, CLOSED_AT,
+    TAKEN, REJECTED, REPEATED, REJECTED_RATIO, LAG, PROGRESS, LOOP_LAG, PROCESSING, BATCH, DELIVERY, READY, BUILD,
 )  # fmt: skip
+
+
+class Series(NamedTuple):
+    metric: Metric
+    labels: tuple[str, ...]
+    """Values, in the order of the metric's labels."""
 
 
 class Sample(NamedTuple):
     metric: Metric
     labels: tuple[str, ...]
     value: float
-    """What a counter goes up by; what a gauge is."""
+    """What a counter goes up by; what a gauge is; what a histogram observes."""
 
 
-def zeros(mission: Mission, version: str) -> Iterator[Sample]:
-    """Every label set there can be, at 0: the first increase of a counter born at 1 would be lost."""
-    yield Sample(BUILD, (version,), 1)
-    for reason in REJECTIONS:
-        yield Sample(REJECTED, (reason,), 0)
-    for origin in ORIGINS:
-        for link in mission.links:
-            for disposition in DISPOSITIONS:
-                yield Sample(FRAMES, (link.name, *_disposition(disposition), origin), 0)
-            for metric in (LATE, IN_CONTACT, WATERMARK):
-                yield Sample(metric, (link.name, origin), 0)
-        for vehicle in mission.vehicles:
-            yield Sample(MISSING, (vehicle.name, origin), 0)
-            for alert in ALERT_TYPES:
-                for metric in (INCIDENTS_ACTIVE, INCIDENTS_OPENED):
-                    yield Sample(metric, (vehicle.name, alert, origin), 0)
+_VALUES: Final[dict[str, tuple[str, ...]]] = {
+    "origin": ORIGINS, "stage": STAGES, "severity": SEVERITIES, "type": ALERT_TYPES, "state": OPEN_STATES,
+    "reason": REJECTIONS,
+}  # fmt: skip
+"""Label → every value it can have. Links, vehicles, flights, topics and versions are named where they are known."""
 
 
-def _disposition(name: str) -> tuple[str, str]:
-    """The two labels: "bad:fecf" is disposition bad, reason fecf."""
+def births(subject: Subject, name: str = "") -> Iterator[Series]:
+    """Every series of one link, one vehicle or of the worker that is there, at 0, before anything is measured: the
+    first increase of a counter born at 1 would be lost."""
+    for metric in METRICS:
+        if metric.of != subject or metric.absent:
+            continue
+        if metric is FRAMES:
+            for disposition, origin in product(DISPOSITIONS, ORIGINS):
+                yield Series(metric, (name, *disposition_labels(disposition), origin))
+            continue
+        values = [(name,) if label == subject else _VALUES[label] for label in metric.labels]
+        for labels in product(*values):
+            yield Series(metric, labels)
+
+
+def disposition_labels(name: str) -> tuple[str, str]:
+    """Disposition and reason: "bad:fecf" is disposition bad, reason fecf."""
     disposition, _, reason = name.partition(":")
     return disposition, reason
-
-
-@dataclass(slots=True)
-class LinkCounts:
-    """What was already counted of one (run, link). Kept with the link's state, so that a restart counts nothing
-    twice; JSON-able by `asdict`."""
-
-    dispositions: dict[str, int] = field(default_factory=dict)
-    late: int = 0
-    watermark: int = 0
-    """Nanoseconds on the relay's clock."""
-    heard: bool = False
-
-    def take(self, telemetry: Telemetry, run: Run) -> Iterator[Sample]:
-        """What this telemetry adds. Its totals are running ones, so taking it again adds nothing."""
-        link = telemetry.link
-        for name, total in telemetry.dispositions.items():
-            new = total - self.dispositions.get(name, 0)
-            if new > 0:
-                self.dispositions[name] = total
-                yield Sample(FRAMES, (link, *_disposition(name), run.origin), new)
-        if telemetry.late > self.late:
-            yield Sample(LATE, (link, run.origin), telemetry.late - self.late)
-            self.late = telemetry.late
-        heard = _heard(telemetry)
-        if heard is not None:
-            self.heard = heard
-        self.watermark = max(self.watermark, telemetry.relay_receive_time or 0)
-
-
-def link_gauges(link: str, origin: OriginKind, counts: Iterable[LinkCounts]) -> Iterator[Sample]:
-    """The gauges of one link over all runs of one origin: of the run that is furthest."""
-    furthest = max(counts, key=lambda one: one.watermark, default=None)
-    if furthest is not None:
-        yield Sample(IN_CONTACT, (link, origin), furthest.heard)
-        yield Sample(WATERMARK, (link, origin), furthest.watermark / SECOND)
-
-
-def _heard(telemetry: Telemetry) -> bool | None:
-    """Whether the record says that something was heard; None where it says neither."""
-    if telemetry.kind == "received":
-        return True if telemetry.channels else None
-    if telemetry.listened is None:
-        return False
-    listened = telemetry.listened
-    if listened.frames_heard is not None:
-        return listened.frames_heard > 0
-    return None if listened.carrier_lock == "unknown" else listened.carrier_lock == "in_lock"
-
-
-_FLIGHTS_COUNTED: Final = 64
-
-
-@dataclass(slots=True)
-class VehicleCounts:
-    """What was already counted of one (run, vehicle). Kept with the vehicle's state; JSON-able by `asdict`."""
-
-    open: dict[str, str] = field(default_factory=dict)
-    """Incident id → type."""
-    missing: dict[str, int] = field(default_factory=dict)
-    """Flight → frames missing, of the newest flights; the others stand in `missing_before`."""
-    missing_before: int = 0
-
-    def take(self, output: Output) -> Iterator[Sample]:
-        """An incident raised by this output; the gauges are read off with `vehicle_gauges`."""
-        if isinstance(output, Revision):
-            if output.revision == 1:
-                yield Sample(INCIDENTS_OPENED, (output.vehicle, output.type, output.origin), 1)
-            if output.state == "open":
-                self.open[output.incident_id] = output.type
-            else:
-                self.open.pop(output.incident_id, None)
-            return
-        missing = output.facts.get("frames_missing")
-        self.missing[output.name] = missing if isinstance(missing, int) else 0
-        if len(self.missing) > _FLIGHTS_COUNTED:
-            self.missing_before += self.missing.pop(next(iter(self.missing)))
-
-
-def vehicle_gauges(vehicle: str, origin: OriginKind, counts: Collection[VehicleCounts]) -> Iterator[Sample]:
-    """The gauges of one vehicle over all runs of one origin."""
-    for alert in ALERT_TYPES:
-        number = sum(list(one.open.values()).count(alert) for one in counts)
-        yield Sample(INCIDENTS_ACTIVE, (vehicle, alert, origin), number)
-    yield Sample(MISSING, (vehicle, origin), sum(one.missing_before + sum(one.missing.values()) for one in counts))
-
-
-@dataclass(slots=True)
-class NoCounts:
-    """Of what nothing is counted."""
-
-
-def as_json(counts: LinkCounts | VehicleCounts | NoCounts) -> dict[str, Any]:
-    return {name: getattr(counts, name) for name in counts.__slots__}

@@ -21,7 +21,8 @@ from pipeline.commands import (
     Shelve,
     Unshelve,
 )
-from pipeline.metrics import INCIDENTS_ACTIVE, VehicleCounts, vehicle_gauges
+from pipeline.measures.vehicles import VehicleCounts, vehicle_gauges
+from pipeline.metrics import INCIDENTS_ACTIVE
 from pipeline.mission.model import ExpectedLoss, Window
 from pipeline.outputs import Flight, Revision, rfc3339
 from pipeline.records import SECOND, Origin

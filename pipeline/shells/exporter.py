@@ -9,11 +9,11 @@ from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, make_wsgi_app
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, make_wsgi_app
 from prometheus_client.metrics import MetricWrapperBase
 
 from pipeline.errors import RelayWatchError
-from pipeline.metrics import METRICS, Metric, Sample
+from pipeline.metrics import METRICS, Metric, Sample, Series
 
 Check = Callable[[], str]
 """Why not; empty: all is well."""
@@ -32,22 +32,44 @@ class Exporter:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._series = {metric.name: _series(metric, self.registry) for metric in METRICS}
-        self._children: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._metrics = {metric.name: _metric(metric, self.registry) for metric in METRICS}
+        self._series: dict[tuple[str, tuple[str, ...]], Any] = {}
         """(metric, labels) → its series: `labels()` costs more than the counting."""
+        self._shown: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+
+    def bear(self, series: Iterable[Series]) -> None:
+        """From now on they are there: at 0, where nothing was measured yet."""
+        for metric, labels in series:
+            self._of(metric, labels)
 
     def apply(self, samples: Iterable[Sample]) -> None:
-        """Counters go up by the sample, gauges become it."""
-        for sample in samples:
-            key = sample.metric.name, sample.labels
-            child = self._children.get(key)
-            if child is None:
-                series: Any = self._series[sample.metric.name]
-                child = self._children[key] = series.labels(*sample.labels) if sample.labels else series
-            if sample.metric.kind == "counter":
-                child.inc(sample.value)
+        """Counters go up by the sample, gauges become it, histograms count it where it belongs."""
+        for metric, labels, value in samples:
+            one = self._of(metric, labels)
+            if metric.kind == "counter":
+                one.inc(value)
+            elif metric.kind == "gauge":
+                one.set(value)
             else:
-                child.set(sample.value)
+                one.observe(value)
+
+    def show(self, scope: str, samples: Iterable[Sample]) -> None:
+        """The gauges of one link or vehicle, all of them: what was shown of it before and is not among them goes."""
+        before, shown = self._shown.get(scope, set()), set()
+        for metric, labels, value in samples:
+            self._of(metric, labels).set(value)
+            shown.add((metric.name, labels))
+        for name, labels in before - shown:
+            del self._series[name, labels]
+            self._metrics[name].remove(*labels)
+        self._shown[scope] = shown
+
+    def _of(self, metric: Metric, labels: tuple[str, ...]) -> Any:
+        found = self._series.get((metric.name, labels))
+        if found is None:
+            whole: Any = self._metrics[metric.name]
+            found = self._series[metric.name, labels] = whole.labels(*labels) if labels else whole
+        return found
 
     def serve(self, host: str, port: int, *, live: Check, ready: Check) -> "Server":
         """Raises ExporterError where the address cannot be had; port 0 takes any free one."""
@@ -94,7 +116,9 @@ class Server:
         self.httpd.server_close()
 
 
-def _series(metric: Metric, registry: CollectorRegistry) -> MetricWrapperBase:
+def _metric(metric: Metric, registry: CollectorRegistry) -> MetricWrapperBase:
+    if metric.kind == "histogram":
+        return Histogram(metric.name, metric.help, metric.labels, registry=registry, buckets=metric.buckets)
     kind = Counter if metric.kind == "counter" else Gauge
     return kind(metric.name, metric.help, metric.labels, registry=registry)
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from pipeline import metrics, topics
 from pipeline.errors import RecordError
+from pipeline.measures.vehicles import as_json
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, OriginKind, Run
 from pipeline.shells.stages import Counts, Incoming, Live, Outgoing, Parsed, Stage
@@ -97,7 +98,7 @@ class Lives:
             changes = live.state.take_changes()
             if changes:
                 about = {
-                    "counts": metrics.as_json(live.counts), "origin": live.run.origin, "touched_at": live.touched_at,
+                    "counts": as_json(live.counts), "origin": live.run.origin, "touched_at": live.touched_at,
                 }  # fmt: skip
                 made.append(self.versions.change(owner, partition, live.offset, changes, about))
         return made

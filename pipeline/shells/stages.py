@@ -9,7 +9,9 @@ from pipeline import flow, metrics, topics
 from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.flow import Refusal
-from pipeline.metrics import LinkCounts, NoCounts, Sample, VehicleCounts
+from pipeline.measures.links import LinkCounts, link_gauges
+from pipeline.measures.vehicles import NoCounts, VehicleCounts, vehicle_gauges
+from pipeline.metrics import Sample
 from pipeline.mission.model import Mission
 from pipeline.outputs import Output, Revision
 from pipeline.records import Origin, OriginKind, Record, Run, decode_record
@@ -101,7 +103,7 @@ class Stage(Protocol):
     def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live: ...
 
     def counts(self, stored: Mapping[str, Any]) -> Counts:
-        """What `metrics.as_json` made of an owner's counts; of nothing: none yet."""
+        """What `as_json` made of an owner's counts; of nothing: none yet."""
 
     def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
         """Metrics of one link or vehicle that are a function of its states, not of what passes. `counts`: of all
@@ -147,7 +149,7 @@ class DecodeStage:
         return LinkCounts(**stored)
 
     def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
-        return metrics.link_gauges(name, origin, [one for one in counts if isinstance(one, LinkCounts)])
+        return link_gauges(name, origin, [one for one in counts if isinstance(one, LinkCounts)])
 
 
 class NoState:
@@ -246,7 +248,7 @@ class WatchStage:
         return VehicleCounts(**stored)
 
     def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
-        return metrics.vehicle_gauges(name, origin, [one for one in counts if isinstance(one, VehicleCounts)])
+        return vehicle_gauges(name, origin, [one for one in counts if isinstance(one, VehicleCounts)])
 
 
 def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str:

@@ -186,7 +186,12 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
 async def _run(settings: Settings, mission: Mission, parent: int | None) -> int:
     partitions = await partitions_of(settings.kafka, settings.namespace, timeout_seconds=settings.kafka_timeout)
     exporter = Exporter()
-    exporter.apply(metrics.zeros(mission, version("relaywatch")))
+    exporter.bear(metrics.births("worker"))
+    for link in mission.links:
+        exporter.bear(metrics.births("link", link.name))
+    for vehicle in mission.vehicles:
+        exporter.bear(metrics.births("vehicle", vehicle.name))
+    exporter.apply([metrics.Sample(metrics.BUILD, (version("relaywatch"),), 1)])
     worker = build_app(settings, mission, partitions, exporter.apply)
     worker.beat_at = time.monotonic()
     server = exporter.serve(settings.metrics_host, settings.metrics_port, live=worker.stalled, ready=worker.not_ready)

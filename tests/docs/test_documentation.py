@@ -24,6 +24,7 @@ from pipeline.shells.settings import PREFIX, Settings
 from pipeline.topics import TOPICS
 from pipeline.verdicts import RULES
 from tests.build import root
+from tests.docs import metrics_table
 
 ROOT: Final = root()
 PACKAGE: Final = ROOT / "pipeline"
@@ -215,3 +216,8 @@ def test_the_subscriber_in_the_readme_is_python_of_at_most_six_lines() -> None:
     compile(block, "README.md", "exec", flags=0)
     assert len([line for line in block.splitlines() if line.strip()]) <= 6
     assert "from pipeline.shells.subscribe import alerts" in block
+
+
+def test_the_table_of_metrics_is_made_from_their_declaration() -> None:
+    text = metrics_table.DOCUMENT.read_text()
+    assert text == metrics_table.with_table(text), metrics_table.WRITE

@@ -82,8 +82,8 @@ def test_a_command_is_a_revision_with_peoples_part_and_a_wrong_one_is_audited(
         "command remove_entry of m.ortiz (commands/0@3): the plan has no window 'noon'",
     ]
     assert 'relay_records_rejected_total{reason="refused_command"} 0.0' in metrics
-    active = 'relay_incidents_active{origin="test",type="ended_before_landing",vehicle="ingenuity"} 0.0'
-    assert active in metrics
+    labels = 'origin="test",severity="critical",type="ended_before_landing",vehicle="ingenuity"'
+    assert f"relay_incidents_active{{{labels}}} 0.0" in metrics
 
 
 def test_a_command_without_an_id_or_about_nothing_is_rejected_with_its_reason(

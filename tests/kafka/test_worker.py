@@ -76,7 +76,7 @@ def _check_metrics(text: str, revisions: list[Revision]) -> None:
     assert of("relay_incidents_opened_total", origin="test", **alert) == len(
         {one.incident_id for one in revisions if one.type == "ended_before_landing"}
     )
-    assert of("relay_incidents_active", origin="test", **alert) == 0
+    assert of("relay_incidents_active", origin="test", severity="critical", **alert) == 0
     assert of("relay_watermark_timestamp_seconds", origin="test", link="rover-a") > 1.7e9
     assert of("relay_watermark_timestamp_seconds", origin="live", link="rover-a") == 0
     if shutil.which("promtool"):

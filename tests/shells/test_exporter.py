@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline import metrics
-from pipeline.metrics import METRICS, Sample, zeros
+from pipeline.metrics import METRICS, Sample, births
 from pipeline.shells.exporter import Exporter, ExporterError, Server
-from tests.build import scenario
 
 
 @pytest.fixture
 def exporter() -> Exporter:
     made = Exporter()
-    made.apply(zeros(scenario("flight-72").mission, "0.1.0"))
+    made.bear([*births("worker"), *births("link", "rover-a"), *births("vehicle", "ingenuity")])
     return made
 
 
@@ -47,7 +46,10 @@ def test_every_series_is_there_at_0_before_the_first_record(server: Server) -> N
         assert f"# HELP {metric.name} " in text
     assert 'relay_frames_total{disposition="bad",link="rover-a",origin="live",reason="fecf"} 0.0' in text
     assert 'relay_records_rejected_total{reason="program_fault"} 0.0' in text
+    assert 'relay_batch_records_bucket{le="200.0",stage="watch"} 0.0' in text
     assert "_created" not in text
+    # What is not known has no series.
+    assert not [line for line in text.splitlines() if line.startswith(("relay_altitude_meters", "relay_flight_info"))]
 
 
 def test_a_counter_goes_up_by_its_samples_and_a_gauge_becomes_them(exporter: Exporter, server: Server) -> None:
@@ -58,6 +60,22 @@ def test_a_counter_goes_up_by_its_samples_and_a_gauge_becomes_them(exporter: Exp
     text = get(server, "/metrics")[1]
     assert 'relay_frames_late_total{link="rover-a",origin="live"} 5.0' in text
     assert 'relay_frames_missing{origin="live",vehicle="ingenuity"} 3.0' in text
+
+
+def test_what_is_shown_of_a_vehicle_is_what_was_given_last_and_nothing_else(exporter: Exporter, server: Server) -> None:
+    def flight(name: str) -> Sample:
+        return Sample(metrics.FLIGHT_INFO, ("ingenuity", name, "live"), 1)
+
+    exporter.show("ingenuity/live", [flight("71"), Sample(metrics.ALTITUDE, ("ingenuity", "live"), 12)])
+    exporter.show("ingenuity/replay", [Sample(metrics.ALTITUDE, ("ingenuity", "replay"), 7)])
+    exporter.show("ingenuity/live", [flight("72")])
+    text = get(server, "/metrics")[1]
+    assert 'relay_flight_info{flight="72",origin="live",vehicle="ingenuity"} 1.0' in text
+    assert 'flight="71"' not in text
+    assert 'relay_altitude_meters{origin="live"' not in text
+    assert 'relay_altitude_meters{origin="replay",vehicle="ingenuity"} 7.0' in text
+    exporter.show("ingenuity/live", [])
+    assert 'origin="live",vehicle="ingenuity"} 1.0' not in get(server, "/metrics")[1]
 
 
 def test_ready_says_why_not(server: Server, state: dict[str, str]) -> None:
