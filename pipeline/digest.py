@@ -15,7 +15,7 @@ INCIDENT_FIELDS: Final = (
 
 def digest(incidents: Iterable[Mapping[str, Any]], flights: Iterable[Mapping[str, Any]]) -> str:
     """SHA-256 over the final result in canonical JSON. Takes the last body of each incident (`Revision.body`) and
-    of each flight (`Flight.body`); retracted and superseded incidents are no part of the result."""
+    of each flight (`Flight.body`); retracted and superseded incidents, and superseded flights, are no part of it."""
     found = {
         body["incident_id"].split(":", 1)[1]: {name: body[name] for name in INCIDENT_FIELDS}
         for body in incidents
@@ -24,6 +24,7 @@ def digest(incidents: Iterable[Mapping[str, Any]], flights: Iterable[Mapping[str
     ledger = {
         f"{body['vehicle']}/{body['name']}": {name: part for name, part in body["facts"].items() if name != "arrival"}
         for body in flights
+        if body["facts"].get("state") != "superseded"
     }
     whole = {"incidents": found, "flights": ledger}
     return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -16,7 +16,7 @@ from pipeline.people import People
 from pipeline.records import Origin, Run
 from pipeline.telemetry import Telemetry
 from pipeline.verdicts import verdict
-from pipeline.verdicts.ledger import accounting_of, facts_of
+from pipeline.verdicts.ledger import SUPERSEDED, accounting_of, facts_of
 from pipeline.verdicts.picture import Picture
 
 
@@ -190,6 +190,10 @@ def _said(state: VehicleState, picture: Picture, moment: Moment, run: Run) -> tu
             continue
         if moment.session_over or before is None or flight.name in said:
             ledger[flight.name] = facts_of(picture, flight)
+    # A flight is named by its take-off: a frame that came late can show that it began earlier, under another name.
+    for name in sorted(state.ledger.keys() - {flight.name for flight in flights} - {""}):
+        if not state.ledger[name][1].get("final"):
+            ledger[name] = dict(SUPERSEDED)
     if moment.session_over:
         ledger[""] = accounting_of(picture)
     return (*revisions, *_ledger(state, picture, ledger, moment, run))

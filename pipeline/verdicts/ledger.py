@@ -10,11 +10,14 @@ from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.recorded_log import last_recorded
 from pipeline.verdicts.words import assigned_reached
 
+SUPERSEDED: Final = {"state": "superseded", "final": False}
+"""The facts of a flight that later evidence shows to be another one."""
 _FOR_EVER: Final = 1 << 62
 
 
 def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
-    """One flight as JSON. `state` is flying, silent, landed, over (ended without a landing seen) or incomplete."""
+    """One flight as JSON. `state` is flying, silent, landed, over (ended without a landing seen) or incomplete;
+    SUPERSEDED stands for one that is another flight by now."""
     top = picture.highest(flight.takeoff_at, flight.last_heard_before)
     planned = flight.planned
     end = flight.last_heard_before or _FOR_EVER

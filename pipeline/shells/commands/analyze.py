@@ -76,7 +76,10 @@ def _parts(analysis: Analysis) -> Iterator[str]:
     width = shutil.get_terminal_size().columns
     for alert in alerts:
         yield "\n".join([_title(alert), *statement(alert, width=width)])
-    named = sorted((one for one in analysis.flights.values() if one.name), key=lambda one: (one.vehicle, one.name))
+    named = sorted(
+        (one for one in analysis.flights.values() if one.name and one.facts["state"] != "superseded"),
+        key=lambda one: (one.vehicle, one.name),
+    )
     if named:
         yield "\n".join(_flight(one) for one in named)
     yield from _accounts(analysis)
