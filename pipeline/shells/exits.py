@@ -11,6 +11,8 @@ EXIT_FAILED: Final = 70
 """A batch failed: start again from the state."""
 EXIT_HOLE: Final = 71
 """A record was not delivered: start again from the state."""
+EXIT_FENCED: Final = 72
+"""This worker was away so long that others may have its partitions: start again from the state."""
 EXIT_NEVER_AGAIN: Final = 78
 """A fault that no restart cures."""
 

@@ -83,6 +83,15 @@ def _seconds(value: str) -> float:
     return seconds
 
 
+def _session(value: str) -> float:
+    seconds = _seconds(value)
+    if not 1 <= seconds <= 60:
+        raise ValueError(
+            "give seconds from 1 to 60, for example 10; the broker's group.min.session.timeout.ms bounds it"
+        )
+    return seconds
+
+
 def _log_level(value: str) -> str:
     if value.lower() not in _LOG_LEVELS:
         raise ValueError(f"give one of {', '.join(_LOG_LEVELS)}")
@@ -106,6 +115,9 @@ class Settings:
     kafka_timeout: float = _setting(8.0, _seconds, "seconds to wait for Kafka before giving up")
     batch_records: int = _setting(200, _count, "records a worker takes at once at most")
     batch_seconds: float = _setting(0.02, _seconds, "seconds a worker waits for more records at most")
+    session_seconds: float = _setting(
+        10.0, _session, "seconds without a sign of life of a worker after which others take its partitions"
+    )
     log_level: str = _setting("info", _log_level, "least severity that is logged")
 
     def environment(self) -> dict[str, str]:

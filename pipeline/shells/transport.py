@@ -1,15 +1,19 @@
 """Faust's app and its Kafka transport, with what they leave out: a producer that writes each record once and in order,
-and a consumer that goes on where the state ends, whatever was committed. Knows Faust; knows nothing of state."""
+and only while its worker is a member of the group; a consumer that goes on where the state ends, whatever was
+committed. Knows Faust; knows nothing of state."""
 
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, cast
 
 import faust
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import ConsumerT, ProducerT, TransportT
+
+from pipeline.shells.lease import Lease
 
 # A Faust class logs under the name of the module it is in; these lines are Faust's.
 _LOGGER: Final = logging.getLogger("faust.relaywatch")
@@ -26,11 +30,30 @@ class Producer(driver.Producer):
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
 
+    def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
+        producer = super()._new_producer(transactional_id)
+        # Here, where requests are made, and not where records are handed over: those wait in between.
+        sender: Any = producer._sender
+        sender._send_produce_req = cast(App, self.app).lease.guards(sender._send_produce_req)
+        return producer
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Tells the lease what the group's coordinator answers."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        coordinator: Any = self._ensure_consumer()._coordinator
+        coordinator._send_req = cast(App, self.app).lease.watches(coordinator._send_req)
+
 
 class Consumer(driver.Consumer):
     """Goes on where the state ends. Faust's own goes on from the committed offset, which can be ahead of it."""
 
     logger = _LOGGER
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """The offsets that were sought; Faust asks for them before each start of the streams."""
@@ -52,11 +75,12 @@ class Transport(driver.Transport):
 
 
 class App(faust.App):
-    """Writes no file: its state is in Kafka. `starts` is set by whoever holds the state."""
+    """Writes no file: its state is in Kafka. `starts` is set by whoever holds the state, `lease` before the start."""
 
     logger = _LOGGER
 
     starts: Starts = staticmethod(dict)
+    lease: Lease
 
     def _new_transport(self) -> TransportT:
         return Transport(self.conf.broker_consumer, self)

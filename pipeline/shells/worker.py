@@ -20,6 +20,7 @@ from pipeline.mission.model import Mission
 from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.exporter import Exporter
 from pipeline.shells.guard import Apply, Guard
+from pipeline.shells.lease import Lease
 from pipeline.shells.lives import Lives
 from pipeline.shells.logs import log_to_stderr
 from pipeline.shells.resources import read_mission
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 PINNED: Final[Mapping[str, str]] = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 """What the guards were written and proven against: another version may lose records in another way."""
-_SESSION_SECONDS: Final = 10.0
+_REBALANCE_SECONDS: Final = 60.0
 _LARGEST_REQUEST: Final = 16 << 20
 _FETCH_OCTETS: Final = 4 << 20
 DROP_EVERY_SECONDS: Final = 600.0
@@ -105,8 +106,9 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
         consumer_group_instance_id=settings.instance_name,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_FETCH_OCTETS,
-        broker_session_timeout=_SESSION_SECONDS,
-        broker_heartbeat_interval=_SESSION_SECONDS / 5,
+        broker_session_timeout=settings.session_seconds,
+        broker_heartbeat_interval=settings.session_seconds / 5,
+        broker_rebalance_timeout=_REBALANCE_SECONDS,
         broker_commit_interval=0.5,
         broker_max_poll_records=settings.batch_records,
         # Two batches wait at most: memory is bounded whatever the lag.
@@ -116,6 +118,7 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
         producer_max_batch_size=1 << 20,
         producer_max_request_size=_LARGEST_REQUEST,
     )
+    app.lease = Lease(settings.session_seconds, _REBALANCE_SECONDS)
     worker = Worker(app, partitions)
     lock = asyncio.Lock()
     for stage in (

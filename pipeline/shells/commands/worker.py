@@ -19,6 +19,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kafka-timeout", metavar="SECONDS", help="how long to wait for Kafka at the start (8)")
     parser.add_argument("--batch-records", metavar="N", help="records taken at once at most (200)")
     parser.add_argument("--batch-seconds", metavar="SECONDS", help="wait for more records at most (0.02)")
+    parser.add_argument(
+        "--session-seconds", metavar="SECONDS", help="without a sign of life until others take its partitions (10)"
+    )
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")
     parser.add_argument(
         "--no-supervisor", action="store_true",
