@@ -10,6 +10,7 @@ from pipeline.commands import Command, IncidentCommand
 from pipeline.records import Run
 from pipeline.shells.ending import run_until_signal
 from pipeline.shells.give import Answer, find, give, new_id, now, read_moment, vehicle_of
+from pipeline.shells.kafka_arguments import kafka_arguments
 from pipeline.shells.kafka_clients import Cluster, log_for_people
 from pipeline.shells.resources import read_mission
 from pipeline.shells.settings import load_settings
@@ -21,8 +22,7 @@ def arguments_of_a_person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", required=True, metavar="NAME", help="who gives the command")
     parser.add_argument("--why", required=True, metavar="TEXT", help="the reason; it stands in the history")
     parser.add_argument("--mission", help="name or file of the mission (default: ingenuity)")
-    parser.add_argument("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers")
-    parser.add_argument("--namespace", help="prefix of the topics (default: relay)")
+    kafka_arguments(parser)
 
 
 def arguments_on_an_incident(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def act(arguments: argparse.Namespace, command: type[IncidentCommand], done: str
     """Give a command on an incident and say what came of it: the exit status. `done`: what it did, in words."""
     settings = load_settings(vars(arguments))
     mission = read_mission(settings.mission)
-    cluster = Cluster(settings.kafka, settings.kafka_timeout)
+    cluster = Cluster.of(settings)
     log_for_people()
 
     async def work() -> Answer:
@@ -77,7 +77,7 @@ def change_plan(arguments: argparse.Namespace, made: Callable[[dict[str, Any]], 
         "why": arguments.why, "at": now(),
     }  # fmt: skip
     log_for_people()
-    cluster = Cluster(settings.kafka, settings.kafka_timeout)
+    cluster = Cluster.of(settings)
     answer = run_until_signal(give(cluster, settings.namespace, mission, made(about), run))
     if answer.taken:
         say(done)

@@ -31,7 +31,7 @@ from pipeline.shells.settings import Settings
 from pipeline.shells.simulate import write_scenario
 from pipeline.shells.subscribe import alerts
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import admin_client, create_topics, needed_topics, partitions_of
+from pipeline.shells.topics_admin import create_topics, needed_topics, partitions_of
 from pipeline.shells.watchman import Watchman
 from pipeline.shells.worker_process import WorkerProcess, worker_process
 
@@ -87,8 +87,9 @@ def show_flight(settings: Settings, speed: float | None, watching: Watchman) -> 
 
 async def _make_topics(settings: Settings) -> None:
     """Raises ReplayError where a namespace that was there holds live records."""
-    await create_topics(settings.kafka, settings.namespace, timeout_seconds=settings.kafka_timeout)
-    await check_no_live_records(Cluster(settings.kafka, settings.kafka_timeout), settings.namespace)
+    cluster = Cluster.of(settings)
+    await create_topics(cluster, settings.namespace)
+    await check_no_live_records(cluster, settings.namespace)
 
 
 async def _watch(
@@ -101,8 +102,8 @@ async def _watch(
     note(f"a Faust worker is ready; its metrics: {worker.metrics_address}")
     pace_said = "as fast as Kafka takes it" if speed is None else f"{speed:g} times as fast as it was received"
     note(f"the recording of flight 72 goes to {settings.namespace}.frames, {pace_said}")
-    cluster = Cluster(settings.kafka, settings.kafka_timeout)
-    partitions = await partitions_of(settings.kafka, settings.namespace, timeout_seconds=settings.kafka_timeout)
+    cluster = Cluster.of(settings)
+    partitions = await partitions_of(cluster, settings.namespace)
     with ReplayProgress(opened.source) as progress:
         reader = Reader(progress)
 
@@ -121,8 +122,9 @@ async def _watch(
 
 async def _read(settings: Settings, run: Run, reader: Reader, *, follow: bool) -> None:
     found = alerts(
-        settings.kafka, namespace=settings.namespace, run=run.id, follow=follow, wait_seconds=settings.kafka_timeout
-    )
+        settings.kafka, namespace=settings.namespace, run=run.id, follow=follow, wait_seconds=settings.kafka_timeout,
+        security=settings.security,
+    )  # fmt: skip
     async with aclosing(found):
         async for alert in found:
             reader.take(alert)
@@ -175,7 +177,7 @@ async def remove_topics(settings: Settings) -> None:
     """The topics of a namespace, on a cluster that stays. One that refuses keeps them."""
     names = [topic.name for topic in needed_topics(settings.namespace)]
     try:
-        async with admin_client(settings.kafka, settings.kafka_timeout) as client:
+        async with Cluster.of(settings).admin() as client:
             await client.delete_topics(names)
     except (KafkaError, RelayWatchError) as fault:
         note(f"the topics of namespace {settings.namespace} stay: {fault or type(fault).__name__}")

@@ -66,8 +66,9 @@ async def find(cluster: Cluster, namespace: str, incident_id: str) -> Alert:
     """The newest revision of an incident. Raises GiveError where there is none, with the ids that are like it."""
     newest: dict[str, Alert] = {}
     reader = alerts(
-        cluster.servers, namespace=namespace, origins=ORIGINS, follow=False, wait_seconds=cluster.wait_seconds
-    )
+        cluster.servers, namespace=namespace, origins=ORIGINS, follow=False, wait_seconds=cluster.wait_seconds,
+        security=cluster.security,
+    )  # fmt: skip
     async with aclosing(reader):
         async for alert in reader:
             newest[alert.incident_id] = alert
@@ -96,7 +97,7 @@ async def give(cluster: Cluster, namespace: str, mission: Mission, command: Comm
     refused. Where no worker takes it in time the answer says so.
     """
     decode_command(encode_command(command), command.id, mission)
-    partitions = await partitions_of(cluster.servers, namespace, timeout_seconds=cluster.wait_seconds)
+    partitions = await partitions_of(cluster, namespace)
     marks = {name: await _marks(cluster, namespace, name) for name in _ANSWERS}
     message = command_message(namespace, command, run)
     place = vehicle_partition(mission, command.vehicle, partitions["commands"])

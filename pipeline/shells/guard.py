@@ -19,6 +19,7 @@ from pipeline import topics
 from pipeline.metrics import Sample
 from pipeline.records import Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lives import Lives
 from pipeline.shells.log_offsets import ends_of, first_offset_from
 from pipeline.shells.stages import Incoming
@@ -36,7 +37,7 @@ class Guard:
     """One stage's batches. Both stages of a worker share the lock: a rebalance waits for the batch in flight."""
 
     app: App
-    bootstrap: str
+    cluster: Cluster
     lives: Lives
     table: VersionedTable
     lock: asyncio.Lock
@@ -63,7 +64,7 @@ class Guard:
         assigned = sorted(one for one in self.app.consumer.assignment() if one.topic == self.source)
         self.partitions = frozenset(one.partition for one in assigned)
         self.table.versions.keep_only(self.partitions)
-        ends = await ends_of(self.bootstrap, assigned)
+        ends = await ends_of(self.cluster, assigned)
         self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
         self.lives.restored()
         self.apply(self.lives.gauges())
@@ -153,7 +154,7 @@ class Guard:
 
     async def _check_gap(self, place: TP, expected: int, came: int) -> None:
         """A producer's transactions and compaction leave offsets without a record; all else is a hole."""
-        stands = await first_offset_from(self.bootstrap, place, expected)
+        stands = await first_offset_from(self.cluster, place, expected)
         if stands != came:
             leave(
                 EXIT_HOLE,

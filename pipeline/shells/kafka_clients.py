@@ -1,5 +1,5 @@
-"""Clients of an existing Kafka, opened and closed, with one clear line where it is not there. Knows connections and
-topics; knows nothing of what is in a record."""
+"""Clients of an existing Kafka, opened and closed here and nowhere else, with one clear line where it is not there or
+does not let us. Knows connections and topics; knows nothing of what is in a record."""
 
 import asyncio
 import contextlib
@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.reach import reachable
+from pipeline.shells.security import IN_THE_CLEAR, Security
+from pipeline.shells.settings import Settings
 
 T = TypeVar("T")
 
@@ -28,22 +31,27 @@ class KafkaUnavailableError(RelayWatchError):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """An existing Kafka, and how long to wait for its answers."""
+    """An existing Kafka, who we are to it, and how long to wait for its answers."""
 
     servers: str
     """host:port joined by commas."""
-    wait_seconds: float
+    wait_seconds: float = 8.0
+    security: Security = IN_THE_CLEAR
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Cluster":
+        return cls(settings.kafka, settings.kafka_timeout, settings.security)
 
     @asynccontextmanager
     async def producer(self, linger_ms: int = 5) -> AsyncIterator[Any]:
         """An idempotent producer: its order holds within a partition, and what it sends again is written once.
 
-        Raises reach.KafkaUnreachableError where no Kafka answers in time.
+        Raises reach.KafkaUnreachableError where no Kafka answers in time, KafkaRefusedError where it refuses us.
         """
         producer = AIOKafkaProducer(
             bootstrap_servers=self.servers, enable_idempotence=True, acks="all", linger_ms=linger_ms,
             max_batch_size=_BATCH_OCTETS, max_request_size=_LARGEST_REQUEST,
-            request_timeout_ms=round(self.wait_seconds * 1000),
+            request_timeout_ms=round(self.wait_seconds * 1000), **self.security.client_options(),
         )  # fmt: skip
         async with self._started(producer):
             yield producer
@@ -52,13 +60,28 @@ class Cluster:
     async def consumer(self) -> AsyncIterator[Any]:
         """A consumer in no group: it reads from the beginning and leaves no trace.
 
-        Raises reach.KafkaUnreachableError where no Kafka answers in time.
+        Raises as `producer` does.
         """
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
+            bootstrap_servers=self.servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+            **self.security.client_options(),
+        )  # fmt: skip
         async with self._started(consumer):
             yield consumer
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[Any]:
+        """A client that asks about topics and groups, and changes them. Raises as `producer` does."""
+        await reachable(self.servers, self.wait_seconds, self.security)
+        client = AIOKafkaAdminClient(
+            bootstrap_servers=self.servers, request_timeout_ms=max(int(self.wait_seconds * 1000), 1000),
+            **self.security.client_options(),
+        )  # fmt: skip
+        try:
+            await client.start()
+            yield client
+        finally:
+            await client.close()
 
     async def subscribe(self, consumer: Any, topic: str) -> list[TopicPartition]:
         """To every partition of one topic, those that are added later too; gives those that there are now.
@@ -100,7 +123,7 @@ class Cluster:
     @asynccontextmanager
     async def _started(self, client: Any) -> AsyncIterator[None]:
         try:
-            await reachable(self.servers, self.wait_seconds)
+            await reachable(self.servers, self.wait_seconds, self.security)
             await self.within(client.start())
             yield
         finally:

@@ -12,7 +12,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.topics_admin import admin_client, application_id
+from pipeline.shells.topics_admin import application_id
 from pipeline.topics import TOPICS, TopicName
 
 FRAMES: Final[tuple[TopicName, ...]] = ("frames", "telemetry")
@@ -35,7 +35,7 @@ async def taken_in_full(
     Raises LagError after `patience_seconds`, saying how many records are left.
     """
     deadline = time.monotonic() + patience_seconds
-    async with cluster.consumer() as consumer, admin_client(cluster.servers, cluster.wait_seconds) as admin:
+    async with cluster.consumer() as consumer, cluster.admin() as admin:
         for stage in way:
             topic = TOPICS[stage].full_name(namespace)
             partitions = await cluster.subscribe(consumer, topic)

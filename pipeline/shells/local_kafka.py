@@ -12,9 +12,9 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +31,10 @@ _OLDEST_JAVA: Final = 17
 _PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.quorum.bootstrap.servers={controller}
+listeners={listeners}
+advertised.listeners={listeners}
+listener.security.protocol.map={protocols}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -52,6 +52,17 @@ class LocalKafkaError(RelayWatchError):
     """A local Kafka that cannot be started, or did not come up."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What a broker may have beside the listener in the clear."""
+
+    listeners: Mapping[str, str] = field(default_factory=dict)
+    """Name → Kafka's word for its protocol, on a free port each."""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    format_words: tuple[str, ...] = ()
+    """For Kafka's storage tool: users, who have to be there before the broker starts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Broker:
     """A Kafka that was started here."""
@@ -60,6 +71,8 @@ class Broker:
     bootstrap: str
     folder: str
     """Everything it writes: data, properties and its log."""
+    listeners: Mapping[str, str] = field(default_factory=dict)
+    """Name of each extra listener → its bootstrap server."""
 
     @property
     def log(self) -> Path:
@@ -120,7 +133,9 @@ Started = Callable[[Broker], None]
 """Told of a broker as soon as it is a process, before it answers."""
 
 
-def start_broker(progress: Progress | None = None, started: Started = lambda broker: None) -> Broker:
+def start_broker(
+    progress: Progress | None = None, started: Started = lambda broker: None, extras: Extras | None = None
+) -> Broker:
     """Start a broker and wait until it answers. Whoever calls this stops it.
 
     Raises LocalKafkaError (with the end of Kafka's own log) or kafka_jars.DownloadError.
@@ -128,21 +143,23 @@ def start_broker(progress: Progress | None = None, started: Started = lambda bro
     java, jars = find_java(), fetch_jars(progress)
     folder = Path(tempfile.mkdtemp(prefix="relaywatch-kafka-"))
     try:
-        return _start(java, jars, folder, started)
+        return _start(java, jars, folder, started, extras or Extras())
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _start(java: str, jars: list[Path], folder: Path, started: Started) -> Broker:
-    port, controller_port = _free_ports(2)
+def _start(java: str, jars: list[Path], folder: Path, started: Started, extras: Extras) -> Broker:
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **extras.listeners}
+    servers = {name: f"127.0.0.1:{port}" for name, port in zip(protocols, _free_ports(len(protocols)))}
     properties = folder / "server.properties"
-    properties.write_text(_PROPERTIES.format(port=port, controller_port=controller_port, data=folder / "data"))
+    properties.write_text(_properties(servers, protocols, folder) + _lines(extras.properties))
     command = [java, *_java_options(folder), "-cp", os.pathsep.join(map(str, jars))]
     cluster = new_cluster_id()
     with (folder / "kafka.log").open("ab") as log:
         formatted = subprocess.run(
-            [*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), "--standalone"],
+            [*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), "--standalone",
+             *extras.format_words],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=START_SECONDS,
         )  # fmt: skip
         if formatted.returncode:
@@ -152,7 +169,7 @@ def _start(java: str, jars: list[Path], folder: Path, started: Started) -> Broke
             [*command, "kafka.Kafka", str(properties)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    broker = Broker(process.pid, f"127.0.0.1:{port}", str(folder))
+    broker = Broker(process.pid, servers["PLAINTEXT"], str(folder), {name: servers[name] for name in extras.listeners})
     try:
         started(broker)
         if not _wait(lambda: process.poll() is not None or _is_started(broker), START_SECONDS):
@@ -165,6 +182,18 @@ def _start(java: str, jars: list[Path], folder: Path, started: Started) -> Broke
     # Popen's own reaping is not needed: the broker may outlive this process.
     process.returncode = 0
     return broker
+
+
+def _properties(servers: Mapping[str, str], protocols: Mapping[str, str], folder: Path) -> str:
+    return _PROPERTIES.format(
+        controller=servers["CONTROLLER"], data=folder / "data",
+        listeners=",".join(f"{name}://{server}" for name, server in servers.items()),
+        protocols=",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+    )  # fmt: skip
+
+
+def _lines(properties: Mapping[str, str]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 
 def new_cluster_id() -> str:

@@ -1,15 +1,18 @@
-"""Whether a Kafka answers: asked before anything is started, so that one clear line says so. Knows aiokafka's client;
-knows no topic."""
+"""Whether a Kafka answers, and lets us in: asked before anything is started, so that one clear line says so. Knows
+aiokafka's connection; knows no topic."""
 
 import asyncio
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 
-from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from pipeline.errors import RelayWatchError
+from pipeline.shells.refusal import host_and_port, refusal
+from pipeline.shells.security import Security
 
 _PAUSE_SECONDS: Final = 0.25
 
@@ -18,35 +21,48 @@ class KafkaUnreachableError(RelayWatchError):
     """No Kafka answered at the address within the time."""
 
 
-async def reachable(bootstrap: str, timeout_seconds: float) -> None:
-    """Back once a broker has answered; a broker that is just starting is waited for.
+class KafkaRefusedError(RelayWatchError):
+    """A Kafka answered and did not let us in, or is not the one that we trust."""
 
-    Raises KafkaUnreachableError after `timeout_seconds`.
+
+async def reachable(servers: str, timeout_seconds: float, security: Security) -> None:
+    """Back once a broker has answered and let us in; one that is just starting is waited for.
+
+    Raises KafkaRefusedError at once where waiting cannot help, and KafkaUnreachableError after `timeout_seconds`.
     """
     deadline = time.monotonic() + timeout_seconds
+    options = security.client_options() | {"request_timeout_ms": max(int(timeout_seconds * 1000), 1000)}
     while True:
         left = deadline - time.monotonic()
-        try:
-            async with asyncio.timeout(max(left, _PAUSE_SECONDS)):
-                return await _ask(bootstrap, timeout_seconds)
-        except (KafkaError, OSError, TimeoutError):
-            if deadline - time.monotonic() <= _PAUSE_SECONDS:
-                raise KafkaUnreachableError(
-                    f"no Kafka answers at {bootstrap} within {timeout_seconds:g} s. Start one with "
-                    "`relaywatch kafka start`, or name yours with --kafka host:port (RELAYWATCH_KAFKA); "
-                    "`relaywatch analyze` needs no broker."
-                ) from None
-            await asyncio.sleep(_PAUSE_SECONDS)
+        refusals = []
+        for server in servers.split(","):
+            try:
+                async with asyncio.timeout(max(left, _PAUSE_SECONDS)):
+                    return await _ask(server, options)
+            except (KafkaError, OSError, TimeoutError) as fault:
+                refusals.append(await refusal(server, fault, security))
+        if all(refusals):
+            raise KafkaRefusedError(refusals[0])
+        if deadline - time.monotonic() <= _PAUSE_SECONDS:
+            raise KafkaUnreachableError(
+                f"no Kafka answers at {servers} within {timeout_seconds:g} s. Start one with "
+                "`relaywatch kafka start`, or name yours with --kafka host:port (RELAYWATCH_KAFKA); "
+                "`relaywatch analyze` needs no broker."
+            )
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _ask(bootstrap: str, timeout_seconds: float) -> None:
-    # It logs each refused connection as an error; the caller gets one clear line instead.
+async def _ask(server: str, options: dict[str, Any]) -> None:
+    host, port = host_and_port(server)
+    # It logs what the caller gets as one clear line.
     logger = logging.getLogger("aiokafka")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=max(int(timeout_seconds * 1000), 1000))
     try:
-        await client.bootstrap()
+        connection = await create_conn(host, port, **options)
+        try:
+            await connection.send(MetadataRequest([]))
+        finally:
+            await connection.close()
     finally:
-        await client.close()
         logger.setLevel(level)

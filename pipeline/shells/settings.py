@@ -1,5 +1,5 @@
 """Every setting of relaywatch in one frozen object, from flags and RELAYWATCH_* variables, checked once. Knows
-the environment; knows no file and no socket."""
+the environment; knows no socket, and of files only what `security` finds wrong with those it names."""
 
 import dataclasses
 import difflib
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import RelayWatchError
+from pipeline.shells.security import IN_THE_CLEAR, MECHANISMS, NO_SECRET, PROTOCOLS, Secret, Security, faults
 
 PREFIX: Final = "RELAYWATCH_"
 _NAMESPACE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -98,8 +99,31 @@ def _log_level(value: str) -> str:
     return value.lower()
 
 
+def _protocol(value: str) -> str:
+    return _one_of(PROTOCOLS, value)
+
+
+def _mechanism(value: str) -> str:
+    return _one_of(MECHANISMS, value)
+
+
+def _one_of(words: tuple[str, ...], value: str) -> str:
+    if value.upper() not in words:
+        raise ValueError(f"give one of {', '.join(words)}")
+    return value.upper()
+
+
+def _path(value: str) -> str:
+    return str(Path(value).expanduser()) if value else ""
+
+
 def _setting(default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
     return field(default=default, metadata={"parse": parse, "help": help_text})
+
+
+def _secret(help_text: str) -> Any:
+    """By variable alone: other users of the machine see the words of a command."""
+    return field(default=NO_SECRET, metadata={"parse": Secret, "help": help_text, "secret": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +143,34 @@ class Settings:
         10.0, _session, "seconds without a sign of life of a worker after which others take its partitions"
     )
     log_level: str = _setting("info", _log_level, "least severity that is logged")
+    security_protocol: str = _setting("PLAINTEXT", _protocol, "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+    sasl_mechanism: str = _setting("SCRAM-SHA-512", _mechanism, "SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN")
+    sasl_username: str = _setting("", str, "who logs in at Kafka")
+    sasl_password: Secret = _secret("the password")  # noqa: RUF009 (a field)
+    sasl_password_file: str = _setting("", _path, "or the file that holds it")
+    tls_ca_file: str = _setting("", _path, "PEM file of the authorities to trust; empty: the system's")
+    tls_cert_file: str = _setting("", _path, "PEM file of this client's certificate, where Kafka asks for one")
+    tls_key_file: str = _setting("", _path, "PEM file of its key; empty: it stands in the certificate's file")
+    tls_key_password: Secret = _secret("the password of the key, where it has one")  # noqa: RUF009 (a field)
+    tls_key_password_file: str = _setting("", _path, "or the file that holds it")
+
+    @property
+    def security(self) -> Security:
+        """Those of them that say how to connect."""
+        return Security(**{name: getattr(self, name) for name in _SECURITY})
+
+    def without_security(self) -> "Settings":
+        """For a broker of our own, whatever others need."""
+        return dataclasses.replace(self, **{name: getattr(IN_THE_CLEAR, name) for name in _SECURITY})
 
     def environment(self) -> dict[str, str]:
-        """These settings as the variables that give them again: how a process passes them to its child."""
-        return {f"{PREFIX}{one.name.upper()}": str(getattr(self, one.name)) for one in dataclasses.fields(self)}
+        """These settings as the variables that give them again: how a process passes them to its child. Passwords
+        are among them: it is for nothing else."""
+        given = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return {
+            _variable(name): value.reveal() if isinstance(value, Secret) else str(value)
+            for name, value in given.items()
+        }
 
     @property
     def instance_name(self) -> str:
@@ -133,6 +181,13 @@ class Settings:
         return logging.getLevelNamesMapping()[self.log_level.upper()]
 
 
+_SECURITY: Final = tuple(one.name for one in dataclasses.fields(Security))
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
 def load_settings(flags: Mapping[str, object] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from flags (None: not given) over RELAYWATCH_* over defaults.
 
@@ -141,32 +196,42 @@ def load_settings(flags: Mapping[str, object] | None = None, environment: Mappin
     """
     flags = flags or {}
     values: dict[str, Any] = {}
-    faults = []
+    places: dict[str, str] = {}
+    found = []
     for one in dataclasses.fields(Settings):
-        variable = f"{PREFIX}{one.name.upper()}"
         where, given = f"--{one.name.replace('_', '-')}", flags.get(one.name)
-        if given is None:
-            where, given = variable, environment.get(variable)
+        if given is None or one.metadata.get("secret"):
+            where, given = _variable(one.name), environment.get(_variable(one.name))
         if given is None:
             continue
         try:
             values[one.name] = one.metadata["parse"](str(given))
+            places[one.name] = where
         except ValueError as fault:
-            faults.append(f"{where} is {str(given)!r}: {fault}")
-    faults += _misspelt(environment)
-    if faults:
-        raise SettingsError("\n".join(faults))
-    return Settings(**values)
+            found.append(f"{where} is {str(given)!r}: {fault}")
+    settings = Settings(**values)
+    # With a protocol that cannot be read, nothing can be said of what belongs to it.
+    is_known = not any("SECURITY_PROTOCOL" in one.split(" is ")[0].upper().replace("-", "_") for one in found)
+    for name, what in faults(settings.security) if is_known else ():
+        found.append(f"{places.get(name, _variable(name))}: {_NAMED.sub(lambda one: _variable(one[0]), what)}")
+    found += _misspelt(environment)
+    if found:
+        raise SettingsError("\n".join(found))
+    return settings
+
+
+_NAMED: Final = re.compile(rf"\b({'|'.join(sorted(_SECURITY, key=len, reverse=True))})\b")
+"""The settings that a fault of Security names."""
 
 
 def _misspelt(environment: Mapping[str, str]) -> list[str]:
-    known = [f"{PREFIX}{one.name.upper()}" for one in dataclasses.fields(Settings)] + [
+    known = [_variable(one.name) for one in dataclasses.fields(Settings)] + [
         "RELAYWATCH_CACHE",
         "RELAYWATCH_STATE",
     ]
-    faults = []
+    found = []
     for name in sorted(set(environment) - set(known)):
         near = difflib.get_close_matches(name, known, 1, 0.85) if name.startswith(PREFIX) else []
         if near:
-            faults.append(f"{name} is not a setting: did you mean {near[0]}?")
-    return faults
+            found.append(f"{name} is not a setting: did you mean {near[0]}?")
+    return found

@@ -12,9 +12,10 @@ from pipeline.metrics import ORIGINS
 from pipeline.records import OriginKind
 from pipeline.report.alert import Alert, read_alert
 from pipeline.shells.kafka_clients import Cluster, KafkaUnavailableError
+from pipeline.shells.security import IN_THE_CLEAR, Secret, Security
 from pipeline.topics import TOPICS
 
-__all__ = ["Alert", "Tally", "alerts"]
+__all__ = ["Alert", "Secret", "Security", "Tally", "alerts"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ async def alerts(
     follow: bool = True,
     from_beginning: bool = True,
     wait_seconds: float = 8.0,
+    security: Security = IN_THE_CLEAR,
     tally: Tally | None = None,
 ) -> AsyncGenerator[Alert, None]:
     """Every revision of every incident, once each, in the order of the topic.
@@ -49,12 +51,13 @@ async def alerts(
     Gives what is happening (`live`), unless `origins` names replays or tests, or `run` one run. What is hidden is
     said once in the log, and counted in `tally`. With `follow` it goes on until the reader stops, and waits for a
     Kafka that goes away; without, it ends with what the topic holds as it starts. A record that is no alert is passed
-    over and counted. Raises reach.KafkaUnreachableError where no Kafka answers within
-    `wait_seconds`, and KafkaUnavailableError where it has no such topic.
+    over and counted. `security` says how to connect. Raises security.SecurityError where that
+    cannot be, reach.KafkaUnreachableError where no Kafka answers within `wait_seconds`, reach.KafkaRefusedError where
+    it does not let us in, and KafkaUnavailableError where it has no such topic.
     """
     asked = _Asked(origins, run, Tally() if tally is None else tally)
     topic = TOPICS["alerts"].full_name(namespace)
-    cluster = Cluster(kafka, wait_seconds)
+    cluster = Cluster(kafka, wait_seconds, security)
     async with cluster.consumer() as consumer:
         partitions = await cluster.subscribe(consumer, topic)
         ends = await cluster.within(consumer.end_offsets(partitions))

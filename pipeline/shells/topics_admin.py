@@ -2,8 +2,7 @@
 many partitions each has. Knows Kafka's admin requests; knows nothing of what is in a topic."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -12,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from pipeline.errors import RelayWatchError
-from pipeline.shells.reach import reachable
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.topics import TOPICS, TopicName
 
 STATE_TABLES: Final[Mapping[str, TopicName]] = {
@@ -86,28 +85,15 @@ def needed_topics(namespace: str, partitions: int | None = None) -> list[NeededT
     return needed
 
 
-@asynccontextmanager
-async def admin_client(bootstrap: str, timeout_seconds: float) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client that is connected. Raises reach.KafkaUnreachableError."""
-    await reachable(bootstrap, timeout_seconds)
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=max(int(timeout_seconds * 1000), 1000))
-    try:
-        await client.start()
-        yield client
-    finally:
-        await client.close()
-
-
 async def create_topics(
-    bootstrap: str, namespace: str, *, partitions: int | None = None, replication: int | None = None,
-    timeout_seconds: float = 8.0,
-) -> list[TopicFound]:  # fmt: skip
+    cluster: Cluster, namespace: str, *, partitions: int | None = None, replication: int | None = None
+) -> list[TopicFound]:
     """Make the topics of a namespace that are not there. What is there is left as it is, and what differs is named.
 
     `replication` None: three, or as many as the cluster has brokers. Raises TopicsError where Kafka refuses, and
     reach.KafkaUnreachableError.
     """
-    async with admin_client(bootstrap, timeout_seconds) as client:
+    async with cluster.admin() as client:
         there = await _partitions(client)
         needed = needed_topics(namespace, partitions)
         missing = _following_their_source(namespace, [one for one in needed if one.name not in there], there)
@@ -132,20 +118,18 @@ async def create_topics(
     return found
 
 
-async def partitions_of(
-    bootstrap: str, namespace: str, *, timeout_seconds: float = 8.0
-) -> dict[TopicName, int]:  # fmt: skip
+async def partitions_of(cluster: Cluster, namespace: str) -> dict[TopicName, int]:
     """How many partitions each topic has on the cluster.
 
     Raises TopicsError where a topic is missing, or where state could not follow its source.
     """
-    async with admin_client(bootstrap, timeout_seconds) as client:
+    async with cluster.admin() as client:
         there = await _partitions(client)
     faults = []
     missing = [topic.name for topic in needed_topics(namespace) if topic.name not in there]
     if missing:
         faults.append(
-            f"Kafka at {bootstrap} has no topic {', '.join(missing)}: "
+            f"Kafka at {cluster.servers} has no topic {', '.join(missing)}: "
             f"run `relaywatch topics create --namespace {namespace}`"
         )
     for table, source in STATE_TABLES.items():

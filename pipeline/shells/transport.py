@@ -11,9 +11,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.auth import CredentialsT
 from faust.types.transports import ConsumerT, ProducerT, TransportT
 
 from pipeline.shells.lease import Lease
+from pipeline.shells.security import Security
 
 # A Faust class logs under the name of the module it is in; these lines are Faust's.
 _LOGGER: Final = logging.getLogger("faust.relaywatch")
@@ -90,3 +92,14 @@ class App(faust.App):
 
     def _create_directories(self) -> None:
         """Faust would make a folder in the current directory, which may be read-only."""
+
+
+def credentials(security: Security) -> CredentialsT | None:
+    """The same as `Security.client_options`, in Faust's words; None for a connection in the clear."""
+    options = security.client_options()
+    if security.uses_sasl:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"], password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"], ssl_context=options["ssl_context"],
+        )  # fmt: skip
+    return faust.SSLCredentials(options["ssl_context"]) if security.uses_tls else None

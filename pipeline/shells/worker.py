@@ -20,6 +20,7 @@ from pipeline.mission.model import Mission
 from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.exporter import Exporter
 from pipeline.shells.guard import Apply, Guard
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lease import Lease
 from pipeline.shells.lives import Lives
 from pipeline.shells.logs import log_to_stderr
@@ -28,7 +29,7 @@ from pipeline.shells.settings import Settings
 from pipeline.shells.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
 from pipeline.shells.tables import VersionedTable
 from pipeline.shells.topics_admin import application_id, partitions_of
-from pipeline.shells.transport import App
+from pipeline.shells.transport import App, credentials
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
     app = App(
         application_id(settings.namespace),
         broker=[f"kafka://{server}" for server in settings.kafka.split(",")],
+        broker_credentials=credentials(settings.security),
         store="memory://",
         web_enabled=False,
         autodiscover=False,
@@ -139,7 +141,7 @@ def _guard(
     table = VersionedTable(app, name=stage.table, partitions=partitions[stage.source], key_type=str)
     table.unreadable = lambda message: leave(EXIT_NEVER_AGAIN, message)
     app.tables.add(table)
-    guard = Guard(app, settings.kafka, Lives(stage, settings.namespace, table.versions), table, lock, apply)
+    guard = Guard(app, Cluster.of(settings), Lives(stage, settings.namespace, table.versions), table, lock, apply)
     source = app.topic(guard.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def agent(stream: StreamT[Any]) -> None:
@@ -187,7 +189,7 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
 
 
 async def _run(settings: Settings, mission: Mission, parent: int | None) -> int:
-    partitions = await partitions_of(settings.kafka, settings.namespace, timeout_seconds=settings.kafka_timeout)
+    partitions = await partitions_of(Cluster.of(settings), settings.namespace)
     exporter = Exporter()
     exporter.bear(metrics.births("worker"))
     for link in mission.links:

@@ -27,8 +27,9 @@ from pipeline import topics
 from pipeline.digest import digest
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, Record, Run, decode_record
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.resources import schemas_dir
-from pipeline.shells.topics_admin import admin_client, application_id
+from pipeline.shells.topics_admin import application_id
 from pipeline.topics import TOPICS, TopicName
 
 RUN = Run(id="run-1", origin="test")
@@ -96,7 +97,7 @@ async def read_raw(kafka: str, topic: str) -> list[Any]:
 
 
 async def ends_of(kafka: str, consumer: Any, topic: str) -> dict[TopicPartition, int]:
-    async with admin_client(kafka, 8.0) as admin:
+    async with Cluster(kafka).admin() as admin:
         [described] = await admin.describe_topics([topic])
     assert described["partitions"], f"no topic {topic}"
     return dict(
@@ -195,7 +196,7 @@ async def wait_until_done(
 
 
 async def committed(kafka: str, namespace: str) -> dict[TopicPartition, int]:
-    async with admin_client(kafka, 8.0) as admin:
+    async with Cluster(kafka).admin() as admin:
         try:
             offsets = await admin.list_consumer_group_offsets(application_id(namespace))
         except GroupCoordinatorNotAvailableError:

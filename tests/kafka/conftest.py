@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.local_kafka import local_kafka
 from pipeline.shells.topics_admin import create_topics
 
@@ -34,5 +35,5 @@ def namespace(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def topics(kafka: str, namespace: str) -> str:
     """A namespace whose topics are made."""
-    asyncio.run(create_topics(kafka, namespace))
+    asyncio.run(create_topics(Cluster(kafka), namespace))
     return namespace

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.kafka_jars import fetch_jars
 from pipeline.shells.settings import PREFIX, cache_folder
-from pipeline.shells.topics_admin import admin_client
 
 pytestmark = pytest.mark.kafka
 
@@ -117,7 +117,7 @@ def test_a_demo_that_is_ended_in_the_middle_leaves_no_process_and_no_file(sent, 
 
 @pytest.mark.asyncio
 async def test_on_a_kafka_that_is_there_the_demo_removes_its_topics(kafka, temporary):
-    async with admin_client(kafka, 20) as client:
+    async with Cluster(kafka, 20).admin() as client:
         before = set(await client.list_topics())
     process = start(temporary, "--speed", "max", "--kafka", kafka)
     try:
@@ -127,7 +127,7 @@ async def test_on_a_kafka_that_is_there_the_demo_removes_its_topics(kafka, tempo
     assert process.returncode == 0, err
     assert "\nRAISED " in out
     assert left(temporary) == []
-    async with admin_client(kafka, 20) as client:
+    async with Cluster(kafka, 20).admin() as client:
         found = set(await client.list_topics()) - before
     assert not [name for name in found if name.startswith("demo-")]
 

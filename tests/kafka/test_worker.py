@@ -18,7 +18,8 @@ from pipeline.flow import LinkState, decode
 from pipeline.outputs import Revision
 from pipeline.records import MAX_RECORD_OCTETS, FramesReceived, Origin, Run
 from pipeline.shells.analyze import analyze
-from pipeline.shells.topics_admin import admin_client, create_topics
+from pipeline.shells.kafka_clients import Cluster
+from pipeline.shells.topics_admin import create_topics
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import RUN, found, publish, read, relocated, wait_until_done, worker
@@ -210,10 +211,10 @@ def test_a_topic_that_was_made_anew_under_its_state_is_said_and_never_skipped(
         asyncio.run(wait_until_done(kafka, topics, running))
 
     async def make_anew() -> None:
-        async with admin_client(kafka, 8.0) as admin:
+        async with Cluster(kafka).admin() as admin:
             await admin.delete_topics([TOPICS["frames"].full_name(topics)])
         async with asyncio.timeout(30):
-            while not any(one.outcome == "made" for one in await create_topics(kafka, topics)):  # noqa: ASYNC110
+            while not any(one.outcome == "made" for one in await create_topics(Cluster(kafka), topics)):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
     asyncio.run(make_anew())

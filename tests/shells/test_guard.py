@@ -10,6 +10,7 @@ from faust.types import TP
 from pipeline.shells import guard as module
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
 from pipeline.shells.guard import Guard
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lives import Lives
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming
 from pipeline.shells.versions import Versions, progress_entry
@@ -83,7 +84,7 @@ def made(kafka: Kafka, next_offset: int = 0) -> Guard:
     app: Any = SimpleNamespace(producer=kafka, consumer_generation_id=1, consumer=SimpleNamespace())
     table: Any = SimpleNamespace(versions=versions, changelog_topic_name=CHANGELOG)
     lives = Lives(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW), "relay", versions)
-    guard = Guard(app, "127.0.0.1:1", lives, table, asyncio.Lock(), lambda samples: None)
+    guard = Guard(app, Cluster("127.0.0.1:1"), lives, table, asyncio.Lock(), lambda samples: None)
     guard.owned, guard.next_offsets = True, {PLACE: next_offset}
     return guard
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.shells.security import Secret
 from pipeline.shells.settings import PREFIX, Settings, SettingsError, cache_folder, load_settings, state_folder
 
 NAMES = [one.name for one in dataclasses.fields(Settings)]
@@ -104,6 +105,9 @@ def test_settings_come_back_from_the_variables_that_give_them_to_a_child(
 def test_every_setting_has_a_help_sentence_and_a_default_that_it_would_take_itself() -> None:
     for one in dataclasses.fields(Settings):
         assert one.metadata["help"]
+        if one.metadata.get("secret"):
+            assert one.default == Secret()
+            continue
         assert one.metadata["parse"](str(one.default)) == one.default
     assert load_settings({}, Settings().environment()) == Settings()
 

@@ -11,6 +11,7 @@ from pipeline.metrics import ORIGINS
 from pipeline.report.alert import Alert
 from pipeline.report.statement import news
 from pipeline.shells.ending import run_until_signal
+from pipeline.shells.kafka_arguments import kafka_arguments
 from pipeline.shells.kafka_clients import log_for_people
 from pipeline.shells.settings import Settings, load_settings
 from pipeline.shells.subscribe import Tally, alerts
@@ -34,12 +35,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     shown.add_argument("--all-origins", action="store_true", help="show live, replay and test")
     parser.add_argument("--run", metavar="ID", help="only this run, whatever its origin")
-    parser.add_argument("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers")
-    parser.add_argument("--namespace", help="prefix of the topics (default: relay)")
+    kafka_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = load_settings({"kafka": arguments.kafka, "namespace": arguments.namespace})
+    settings = load_settings(vars(arguments))
     log_for_people()
     run_until_signal(_print(arguments, settings))
     return 0
@@ -53,7 +53,7 @@ async def _print(arguments: argparse.Namespace, settings: Settings) -> None:
     tally, read = Tally(), dict[str, Alert]()
     found = alerts(
         settings.kafka, namespace=settings.namespace, origins=origins, run=arguments.run, follow=arguments.follow,
-        wait_seconds=settings.kafka_timeout, tally=tally,
+        wait_seconds=settings.kafka_timeout, security=settings.security, tally=tally,
     )  # fmt: skip
     async with aclosing(found):
         async for alert in found:

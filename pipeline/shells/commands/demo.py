@@ -14,6 +14,7 @@ from typing import Final
 from pipeline.records import Run
 from pipeline.shells.demo import remove_topics, show_flight
 from pipeline.shells.ending import put_away_at_end
+from pipeline.shells.kafka_arguments import kafka_arguments
 from pipeline.shells.kafka_clients import log_for_people
 from pipeline.shells.kafka_jars import KAFKA
 from pipeline.shells.local_kafka import Broker, kafka_status, local_kafka, start_kafka, stop_kafka
@@ -33,17 +34,14 @@ RAISED      critical: ended_before_landing, ingenuity, flight 72"""
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", default="20", metavar="N|max", help="how fast flight 72 is replayed (default 20)")
-    parser.add_argument(
-        "--kafka", metavar="HOST:PORT", help="use this Kafka (default: RELAYWATCH_KAFKA, or a private one)"
-    )
-    parser.add_argument("--namespace", help="prefix of the topics (default: demo- and some chance)")
     parser.add_argument("--keep", action="store_true", help="leave Kafka and what was published there for a look")
+    kafka_arguments(parser, kafka="RELAYWATCH_KAFKA, or a private one", namespace="demo- and some chance")
 
 
 def run(arguments: argparse.Namespace) -> int:
     speed = read_speed(arguments.speed)
     namespace = arguments.namespace or f"demo-{secrets.token_hex(2)}"
-    settings = load_settings({"kafka": arguments.kafka, "namespace": namespace})
+    settings = load_settings({**vars(arguments), "namespace": namespace})
     log_for_people()
     with watchman() as watching, put_away_at_end() as stack:
         settings = _with_kafka(arguments, settings, stack, watching)
@@ -72,7 +70,7 @@ def _with_kafka(arguments: argparse.Namespace, settings: Settings, stack: ExitSt
     else:
         bootstrap, until = stack.enter_context(local_kafka(started)), "until the demo ends"
     note(f"Apache Kafka {KAFKA.rpartition(':')[2]} runs at {bootstrap}, {until}")
-    return dataclasses.replace(settings, kafka=bootstrap)
+    return dataclasses.replace(settings.without_security(), kafka=bootstrap)
 
 
 _NEXT: Final = """

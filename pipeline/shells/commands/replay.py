@@ -10,6 +10,7 @@ from pipeline.mission.model import Mission
 from pipeline.records import OriginKind, Run
 from pipeline.shells.ending import run_until_signal
 from pipeline.shells.files import open_recording
+from pipeline.shells.kafka_arguments import kafka_arguments
 from pipeline.shells.kafka_clients import Cluster, log_for_people
 from pipeline.shells.pacing import pace, read_speed
 from pipeline.shells.publish import Published, check_no_live_records, named_run, new_run, publish
@@ -41,8 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--into-live", action="store_true", help="also where the namespace holds live records")
     parser.add_argument("--mission", help="name or file of the mission (default: the recording's own)")
-    parser.add_argument("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers")
-    parser.add_argument("--namespace", help="prefix of the topics (default: relay)")
+    kafka_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,10 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _replay(arguments: argparse.Namespace, settings: Settings, speed: float | None, run: Run) -> int:
-    cluster = Cluster(settings.kafka, settings.kafka_timeout)
+    cluster = Cluster.of(settings)
     open_recording(arguments.file, mission=arguments.mission)  # whether it can be, before Kafka is asked anything
-    timeout = settings.kafka_timeout
-    partitions = (await partitions_of(settings.kafka, settings.namespace, timeout_seconds=timeout))["frames"]
+    partitions = (await partitions_of(cluster, settings.namespace))["frames"]
     if not arguments.into_live:
         await check_no_live_records(cluster, settings.namespace)
     for lap in itertools.count(1):

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from pipeline.shells.kafka_arguments import kafka_arguments
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.settings import load_settings
 from pipeline.shells.topics_admin import TopicFound, create_topics
 
@@ -20,8 +22,6 @@ EXAMPLE = """\
 def arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="create", required=True)
     create = verbs.add_parser("create", help="make the topics that are not there, say what differs in the others")
-    create.add_argument("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers (127.0.0.1:9092)")
-    create.add_argument("--namespace", metavar="NAME", help="prefix of the topics (relay)")
     create.add_argument("--partitions", type=_positive, metavar="N", help="of every topic that has several (4)")
     create.add_argument(
         "--replication",
@@ -29,16 +29,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="copies of each topic (3, or one a broker where there are fewer)",
     )
-    create.add_argument("--kafka-timeout", metavar="SECONDS", help="how long to wait for Kafka (8)")
     create.add_argument("--json", action="store_true", help="one JSON object a topic")
+    kafka_arguments(create)
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(vars(arguments))
     found = asyncio.run(
         create_topics(
-            settings.kafka, settings.namespace, partitions=arguments.partitions, replication=arguments.replication,
-            timeout_seconds=settings.kafka_timeout,
+            Cluster.of(settings), settings.namespace, partitions=arguments.partitions,
+            replication=arguments.replication,
         )
     )  # fmt: skip
     for topic in found:

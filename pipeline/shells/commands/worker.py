@@ -2,6 +2,7 @@
 
 import argparse
 
+from pipeline.shells.kafka_arguments import kafka_arguments
 from pipeline.shells.settings import load_settings
 
 EXAMPLE = """\
@@ -10,13 +11,10 @@ EXAMPLE = """\
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers (127.0.0.1:9092)")
-    parser.add_argument("--namespace", metavar="NAME", help="prefix of topics and consumer group (relay)")
     parser.add_argument("--mission", metavar="M", help="a shipped mission's name, or a mission file (ingenuity)")
     parser.add_argument("--instance", metavar="NAME", help="name of this worker in its group (host name and port)")
     parser.add_argument("--metrics-host", metavar="ADDRESS", help="where /metrics, /live, /ready are (127.0.0.1)")
     parser.add_argument("--metrics-port", metavar="PORT", help="and their port (9464; 0: any free one)")
-    parser.add_argument("--kafka-timeout", metavar="SECONDS", help="how long to wait for Kafka at the start (8)")
     parser.add_argument("--batch-records", metavar="N", help="records taken at once at most (200)")
     parser.add_argument("--batch-seconds", metavar="SECONDS", help="wait for more records at most (0.02)")
     parser.add_argument(
@@ -27,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--no-supervisor", action="store_true",
         help="run it in this process, which ends at the first fault: where something else starts it again",
     )  # fmt: skip
+    kafka_arguments(parser)
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
 
 
