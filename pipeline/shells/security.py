@@ -44,9 +44,6 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret(***)" if self._text else "Secret()"
 
-    def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled: name the file or variable that holds it")
-
 
 NO_SECRET: Final = Secret()
 
