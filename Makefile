@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench lock up down clean runtime dev form style types imports
+.PHONY: help demo test lint check format bench lock dashboards up down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
@@ -11,7 +11,7 @@ BIN := .venv/bin
 export PYTHON
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: runtime ## watch relaywatch say what happened to flight 72, on a private Kafka (SPEED=20)
 	@$(BIN)/relaywatch demo --speed $(SPEED)
@@ -46,6 +46,9 @@ lock: ## write both lock files from pyproject.toml (needs uv; UPGRADE=--upgrade 
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o requirements.lock
 	uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --group dev -o requirements-dev.lock
+
+dashboards: dev ## write deploy/grafana/dashboards from deploy/grafana/source
+	$(BIN)/python -m deploy.grafana.source
 
 up: deploy/.env ## Kafka, worker, Prometheus and Grafana in containers (docker compose)
 	docker compose --env-file deploy/.env up --build --detach --wait

@@ -1,0 +1,80 @@
+"""Incidents as tables and a timeline, for every dashboard that shows them."""
+
+from typing import Final
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from deploy.grafana.source.choices import of_vehicle
+from deploy.grafana.source.panels import TIME, rows, timeline, words
+from deploy.grafana.source.states import INCIDENT_TYPE, SEVERITY, mapping, open_or_not, plain
+
+_RAISED: Final = f"max by (vehicle, type, origin) ({of_vehicle('relay_incident_raised_timestamp_seconds')})"
+_CLOSED: Final = f"max by (vehicle, type, origin) ({of_vehicle('relay_incident_closed_timestamp_seconds')})"
+_ACTIVE: Final = f"max by (vehicle, type, severity, origin) ({of_vehicle('relay_incidents_active')})"
+
+RAISED_AT: Final = f"{_RAISED} * 1000 > 0"
+CLOSED_AT: Final = f"{_CLOSED} * 1000 > 0"
+"""Event time, in milliseconds; nothing before the first."""
+
+_MEANING: Final = {"Incident": plain(INCIDENT_TYPE)}
+
+OPEN: Final = rows(
+    "Open incidents",
+    {"Raised (UTC)": f"{_RAISED} * 1000 * on (vehicle, type, origin) group_right () clamp_max({_ACTIVE} > 0, 1)"},
+    {"severity": "Severity", "type": "Incident", "vehicle": "Vehicle", "origin": "Origin"},
+    "Open and not shelved, with the event time at which the newest of its type was raised.",
+    units={"Raised (UTC)": TIME},
+    mappings={**_MEANING, "Severity": mapping(SEVERITY)},
+    coloured=["Severity"],
+    sort="Raised (UTC)",
+    absent="none open",
+)
+
+HISTORY: Final = rows(
+    "History",
+    {
+        "Last raised (UTC)": RAISED_AT,
+        "Last closed (UTC)": CLOSED_AT,
+        "Opened in the time range": (
+            f"round(sum by (vehicle, type, origin) (increase({of_vehicle('relay_incidents_opened_total')}[$__range])))"
+            f" and on (vehicle, type, origin) ({_RAISED} > 0)"
+        ),
+    },
+    {"type": "Incident", "vehicle": "Vehicle", "origin": "Origin"},
+    "Every type that was ever raised: event time of the newest one, and how many opened while Prometheus looked in the"
+    " time range. An incident that is open again has a time of closing before that of raising.",
+    units={"Last raised (UTC)": TIME, "Last closed (UTC)": TIME},
+    mappings=_MEANING,
+    sort="Last raised (UTC)",
+    absent="none",
+)
+
+OVER_TIME: Final = timeline(
+    "Incidents over time",
+    [(
+        f"sum by (vehicle, type, origin) ({_ACTIVE})"
+        f" and on (vehicle, type, origin) ({_RAISED} > 0)",
+        "{{type}} · {{vehicle}} · {{origin}}",
+    )],
+    "From when to when relaywatch held an incident of each type open, on Prometheus's clock: when it was known. The"
+    " event times stand in the tables.",
+    mappings=open_or_not(),
+    most=1,
+)  # fmt: skip
+
+_STATEMENT: Final = """\
+Prometheus keeps numbers. The **statement** of an incident (what is known, what is inferred, what is not known) is
+text, so it is not on this page, and no label carries a piece of it. It is whole in the alert:
+
+- `relaywatch alerts --follow` while it happens (`--origin replay` for a replay);
+- `relaywatch analyze FILE` for a recording;
+- the topic `relay.alerts`, for programs.
+
+No panel here says why communications ended: frames do not say.
+"""
+
+
+def statement() -> Builder[Panel]:
+    """Where the words are."""
+    return words("Statement", _STATEMENT, "Where to read what relaywatch says in words.")

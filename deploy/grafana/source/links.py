@@ -1,0 +1,153 @@
+"""Links and alerts, the home dashboard: is something open, does every link deliver, what has happened?"""
+
+from typing import Final
+
+from deploy.grafana.source.board import Board, Row
+from deploy.grafana.source.choices import LINK, MISSION, ORIGIN, VEHICLE, of_link, of_vehicle
+from deploy.grafana.source.incidents import HISTORY, OPEN, OVER_TIME, statement
+from deploy.grafana.source.panels import alert_list, lines, stat_panel, timeline
+from deploy.grafana.source.states import (
+    BLUISH_GREEN,
+    CONTACT_WINDOW,
+    FLIGHT_PHASE,
+    LINK_STATE,
+    ORANGE,
+    VERMILLION,
+    mapping,
+)
+
+_EVER_HEARD: Final = f"and on (link, origin) {of_link('relay_watermark_timestamp_seconds')} > 0"
+"""A link has a series for every origin from the start; one that never had a record is no row."""
+
+
+def _open(severity: str) -> str:
+    return f"sum(max by (vehicle, type, origin) ({of_vehicle('relay_incidents_active', severity=severity)}))"
+
+
+_STATS: Final = Row(
+    title="Now",
+    height=4,
+    panels=[
+        (4, stat_panel(
+            "Open, critical",
+            (_open("critical"), "critical"),
+            "Incidents of severity critical that are open and not shelved.",
+            steps=[(1, VERMILLION)], base=BLUISH_GREEN, absent="no worker",
+        )),
+        (4, stat_panel(
+            "Open, warning",
+            (_open("warning"), "warning"),
+            "Incidents of severity warning that are open and not shelved.",
+            steps=[(1, ORANGE)], base=BLUISH_GREEN, absent="no worker",
+        )),
+        (4, stat_panel(
+            "Waiting for a person",
+            (f"sum(max by (vehicle, origin) ({of_vehicle('relay_incidents_by_state', state='unacknowledged')}))",
+             "unacknowledged"),
+            "Open incidents that nobody has acknowledged (`relaywatch ack`).",
+            steps=[(1, ORANGE)], base=BLUISH_GREEN, absent="no worker",
+        )),
+        (4, stat_panel(
+            "Links in contact",
+            (f"sum(max by (link, origin) ({of_link('relay_link_in_contact')}))", "in contact"),
+            "Links whose newest record says that something was heard. None is normal outside a contact.",
+            base=BLUISH_GREEN, absent="no worker",
+        )),
+        (4, stat_panel(
+            "Relays in outage",
+            (f"count(max by (link, origin) ({of_link('relay_link_state')}) == 3) or vector(0)", "outage"),
+            "Links whose relay itself is quiet: nothing is known of their vehicles meanwhile.",
+            steps=[(1, VERMILLION)], base=BLUISH_GREEN,
+        )),
+        (4, stat_panel(
+            "Frames missing",
+            (f"sum(max by (vehicle, origin) ({of_vehicle('relay_frames_missing')}))", "missing"),
+            "Real-time frames that were sent and not received. Late data make it less.",
+            steps=[(1, ORANGE)], base=BLUISH_GREEN, absent="no worker",
+        )),
+    ],
+)  # fmt: skip
+
+_STATES: Final = Row(
+    title="What every link and vehicle was doing",
+    height=5,
+    panels=[
+        (24, timeline(
+            "Links",
+            [(f"max by (link, origin) ({of_link('relay_link_state')}) {_EVER_HEARD}", "{{link}} · {{origin}}")],
+            "State of each link that had a record. No bar: no worker was scraped.",
+            mappings=[mapping(LINK_STATE)], most=3,
+        )),
+        (24, timeline(
+            "Contact windows",
+            [(f"max by (vehicle, origin) ({of_vehicle('relay_contact_window_open')})", "{{vehicle}} · {{origin}}")],
+            "Whether the plan has a window open for the vehicle, by the relay's clock.",
+            mappings=[mapping(CONTACT_WINDOW)], most=1,
+        )),
+        (24, timeline(
+            "Flight phase",
+            [(f"max by (vehicle, origin) ({of_vehicle('relay_flight_phase')})", "{{vehicle}} · {{origin}}")],
+            "Phase that the vehicle reports, in MAVLink's words. No bar: unknown, or no flight is open.",
+            mappings=[mapping(FLIGHT_PHASE)], most=3,
+        )),
+    ],
+)  # fmt: skip
+
+_QUALITY: Final = Row(
+    title="Loss and signal",
+    height=8,
+    panels=[
+        (8, lines(
+            "Frames missing, share",
+            [(
+                f"max by (vehicle, origin) ({of_vehicle('relay_frames_missing')})"
+                f" / (max by (vehicle, origin) ({of_vehicle('relay_frames_expected')}) > 0)",
+                "{{vehicle}} · {{origin}}",
+            )],
+            "Missing of those expected (received and missing), over the vehicle's flights. A line ends where nothing"
+            " is expected. Dashed: 5 %, below which nothing is said; 50 %, link_degraded when it lasts.",
+            unit="percentunit", decimals=1, most=1, steps=[(0.05, ORANGE), (0.5, VERMILLION)],
+        )),
+        (8, lines(
+            "Bad frames, share",
+            [(
+                f"sum by (link, origin) (rate({of_link('relay_frames_total', disposition='bad')}[$__rate_interval]))"
+                f" / (sum by (link, origin) (rate({of_link('relay_frames_total')}[$__rate_interval])) > 0)",
+                "{{link}} · {{origin}}",
+            )],
+            "Frames that failed a check, of all that came. A gap: none came. Dashed: 50 %, where a burst of at least"
+            " five in a second is bad_frame_burst.",
+            unit="percentunit", decimals=1, most=1, steps=[(0.5, VERMILLION)],
+        )),
+        (8, lines(
+            "Signal level",
+            [(f"max by (link, origin) ({of_link('relay_signal_level_dbm')})", "{{link}} · {{origin}}")],
+            "As the receiver reports it. A gap: it reports none. What is enough depends on the radio.",
+            unit="dBm", decimals=1, least=None,
+        )),
+    ],
+)  # fmt: skip
+
+_ALERTS: Final = Row(
+    title="Alerts",
+    height=8,
+    panels=[
+        (15, OPEN),
+        (9, alert_list(
+            "Alerts in Prometheus",
+            "What the rules say now, whatever the time range and the choices above: also of workers, lag and the"
+            " watermark. A rule goes on for an hour after its incident; the tables show at once that it is over.",
+        )),
+        (24, OVER_TIME),
+        (15, HISTORY),
+        (9, statement()),
+    ],
+)  # fmt: skip
+
+BOARD: Final = Board(
+    uid="relaywatch-links",
+    title="Links and alerts",
+    description="Is something open, does every link deliver, what has happened? All times are UTC.",
+    variables=[MISSION, VEHICLE, LINK, ORIGIN],
+    rows=[_STATS, _STATES, _QUALITY, _ALERTS],
+)
