@@ -17,7 +17,7 @@ demo: runtime ## watch relaywatch say what happened to flight 72, on a private K
 	@$(BIN)/relaywatch demo --speed $(SPEED)
 
 test: dev ## run every test (TESTS=tests/frames runs a part)
-	@$(BIN)/python -m pytest $(TESTS)
+	@tools/test.sh $(TESTS)
 
 lint: form style types imports ## format, style, types and import contracts, without the tests
 

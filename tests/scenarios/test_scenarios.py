@@ -1,6 +1,7 @@
 """Every shipped scenario, in both frame formats and in every order of arrival it names, against its truth."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,18 @@ def result(name: str, order: Order | None, frame_format: FrameFormat) -> Analysi
     return analyze(scenario_records(name, order, frame_format), scenario(name, frame_format).mission)
 
 
-@pytest.mark.parametrize("frame_format", FORMATS)
-@pytest.mark.parametrize("name", scenario_names())
+def of(name: str, frame_format: FrameFormat, *more: Any) -> Any:
+    """Those of one scenario run in one process, which computes its base order once."""
+    return pytest.param(
+        name,
+        *more,
+        frame_format,
+        id="-".join((name, *more, frame_format)),
+        marks=pytest.mark.xdist_group(f"{name}-{frame_format}"),
+    )
+
+
+@pytest.mark.parametrize("name, frame_format", [of(name, one) for name in scenario_names() for one in FORMATS])
 def test_a_scenario_is_told_as_its_truth_says(name: str, frame_format: FrameFormat) -> None:
     found = result(name, None, frame_format)
     assert differences(scenario(name, frame_format), found.revisions, found.flights.values()) == []
@@ -40,7 +51,7 @@ AOS_TWINS = ("nearby", "reversed_passes", "twice")
 """The order matters after the frames are read; the harder counts are those of TM, which go round."""
 
 TWINS = [
-    pytest.param(name, order, frame_format, id=f"{name}-{order}-{frame_format}")
+    of(name, frame_format, order)
     for name in scenario_names()
     for frame_format in FORMATS
     for order in scenario(name, frame_format).twins
