@@ -32,6 +32,7 @@ TopicName = Literal["frames", "telemetry", "alerts", "flights", "rejected", "com
 FOR_EVER: Final = -1
 _DAY_MS: Final = 86_400_000
 _SMALL: Final = 1 << 20
+_ROOMY: Final = 64 << 30
 
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
@@ -51,6 +52,8 @@ class Topic:
     """By Kafka's timestamp, which is processing time: a replay of an old flight is kept as long as a new one."""
     schemas: Mapping[str, str]
     """Kind of record → its file in `schemas/` without .json."""
+    retention_octets: int = FOR_EVER
+    """Of one partition; whichever of the two comes first."""
     max_message_octets: int = _SMALL
 
     def full_name(self, namespace: str) -> str:
@@ -67,12 +70,13 @@ TOPICS: Final[dict[TopicName, Topic]] = {
     for topic in (
         Topic(
             name="frames", key="link", partitions=4, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
-            schemas={kind: f"frames.{kind}" for kind in _RECORD_KINDS}, max_message_octets=5 << 20,
+            schemas={kind: f"frames.{kind}" for kind in _RECORD_KINDS}, retention_octets=_ROOMY,
+            max_message_octets=5 << 20,
         ),
         Topic(
             name="telemetry", key="vehicle", partitions=4, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
             schemas={**dict.fromkeys(_RECORD_KINDS, "telemetry"), "command": "telemetry.command"},
-            max_message_octets=8 << 20,
+            retention_octets=_ROOMY, max_message_octets=8 << 20,
         ),
         # Never compacted: compaction would eat revisions.
         Topic(

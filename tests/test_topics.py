@@ -53,6 +53,7 @@ def test_a_topic_in_asyncapi_is_the_one_in_code(name: Any) -> None:
     assert kafka["topicConfiguration"] == {
         "cleanup.policy": [topic.cleanup_policy],
         "retention.ms": topic.retention_ms,
+        "retention.bytes": topic.retention_octets,
         "max.message.bytes": topic.max_message_octets,
     }
     assert set(channel["messages"]) == {f"{name}.{kind}" for kind in topic.schemas}

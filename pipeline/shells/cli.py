@@ -1,6 +1,6 @@
 """`relaywatch`: the verbs. Output for people on a terminal, JSON Lines with --json; progress and faults on stderr.
-Exit status 0: ran. 1: an incident is open and --exit-code was given. 2: could not run. Knows argparse and nothing of
-what a command does."""
+Exit status 0: ran. 1: ran and found something (an incident is open and --exit-code was given, a topic must change, a
+scenario differs). 2: could not run. Knows argparse and nothing of what a command does."""
 
 import argparse
 import os

@@ -31,7 +31,8 @@ from pipeline.shells.settings import Settings
 from pipeline.shells.simulate import write_scenario
 from pipeline.shells.subscribe import alerts
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import create_topics, needed_topics, partitions_of
+from pipeline.shells.topics_admin import create_topics, partitions_of
+from pipeline.shells.topics_needed import needed_topics
 from pipeline.shells.watchman import Watchman
 from pipeline.shells.worker_process import WorkerProcess, worker_process
 

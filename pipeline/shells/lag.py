@@ -12,7 +12,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.topics_admin import application_id
+from pipeline.shells.topics_needed import application_id
 from pipeline.topics import TOPICS, TopicName
 
 FRAMES: Final[tuple[TopicName, ...]] = ("frames", "telemetry")

@@ -3,6 +3,7 @@ many partitions each has. Knows Kafka's admin requests; knows nothing of what is
 
 import asyncio
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -12,31 +13,25 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.kafka_clients import Cluster
+from pipeline.shells.security import IN_THE_CLEAR
+from pipeline.shells.topics_check import Difference, StandingTopic, Tools, differences, unmet
+from pipeline.shells.topics_needed import (
+    AS_TOPICS_SAY,
+    STATE_TABLES,
+    Kept,
+    NeededTopic,
+    changelog_topic,
+    durability,
+    needed_topics,
+    sources_of_state,
+)
 from pipeline.topics import TOPICS, TopicName
 
-STATE_TABLES: Final[Mapping[str, TopicName]] = {
-    "links": "frames",
-    "commands": "commands",
-    "vehicles": "telemetry",
-}
-"""Table of the worker → the topic whose partitions its state follows."""
-_COMPACTION_LAG_MS: Final = 86_400_000
-"""A worker thought dead may still write old state: while both records are in the log, replay takes the newer."""
 _REPLICATION_WHERE_IT_CAN_BE: Final = 3
 
 
 class TopicsError(RelayWatchError):
     """Topics that are not as the program needs them, a line each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeededTopic:
-    """One topic as it should be."""
-
-    name: str
-    partitions: int
-    settings: Mapping[str, str]
-    """Kafka's own names → values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,45 +44,10 @@ class TopicFound:
     differences: tuple[str, ...] = ()
 
 
-def application_id(namespace: str) -> str:
-    """Faust's app id and the consumer group. Under the namespace's prefix, as the topics are: one rule of access
-    then covers all."""
-    return f"{namespace}.worker"
-
-
-def changelog_topic(namespace: str, table: str) -> str:
-    """Where Faust looks for the changelog of a table."""
-    return f"{application_id(namespace)}-{table}-changelog"
-
-
-def needed_topics(namespace: str, partitions: int | None = None) -> list[NeededTopic]:
-    """All topics of a namespace. `partitions` is for those that have several; None: as TOPICS says."""
-    needed = []
-    for topic in TOPICS.values():
-        count = topic.partitions if partitions is None or topic.partitions == 1 else partitions
-        settings = {
-            "cleanup.policy": topic.cleanup_policy,
-            "retention.ms": str(topic.retention_ms),
-            "max.message.bytes": str(topic.max_message_octets),
-            # Retention and the end of a run go by processing time, whatever clock a producer has.
-            "message.timestamp.type": "LogAppendTime",
-        }
-        needed.append(NeededTopic(name=topic.full_name(namespace), partitions=count, settings=settings))
-    counts = {topic.name: topic.partitions for topic in needed}
-    for table, source in STATE_TABLES.items():
-        needed.append(
-            NeededTopic(
-                name=changelog_topic(namespace, table),
-                partitions=counts[TOPICS[source].full_name(namespace)],
-                settings={"cleanup.policy": "compact", "min.compaction.lag.ms": str(_COMPACTION_LAG_MS)},
-            )
-        )
-    return needed
-
-
 async def create_topics(
-    cluster: Cluster, namespace: str, *, partitions: int | None = None, replication: int | None = None
-) -> list[TopicFound]:
+    cluster: Cluster, namespace: str, *, partitions: int | None = None, replication: int | None = None,
+    kept: Kept = AS_TOPICS_SAY,
+) -> list[TopicFound]:  # fmt: skip
     """Make the topics of a namespace that are not there. What is there is left as it is, and what differs is named.
 
     `replication` None: three, or as many as the cluster has brokers. Raises TopicsError where Kafka refuses, and
@@ -95,7 +55,7 @@ async def create_topics(
     """
     async with cluster.admin() as client:
         there = await _partitions(client)
-        needed = needed_topics(namespace, partitions)
+        needed = needed_topics(namespace, partitions, kept)
         missing = _following_their_source(namespace, [one for one in needed if one.name not in there], there)
         if missing:
             copies = replication or min(_REPLICATION_WHERE_IT_CAN_BE, await _brokers(client))
@@ -116,6 +76,60 @@ async def create_topics(
             )
         )  # fmt: skip
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One topic of a namespace as `check_topics` found it."""
+
+    name: str
+    partitions: int
+    copies: int
+    differences: tuple[Difference, ...]
+
+
+async def check_topics(
+    cluster: Cluster, namespace: str, *, partitions: int | None = None, replication: int | None = None,
+    kept: Kept = AS_TOPICS_SAY,
+) -> list[Checked]:  # fmt: skip
+    """Each topic of a namespace against what is needed, in the order of `needed_topics`; changes nothing.
+
+    `replication` None: three, or as many as the cluster has brokers. Raises reach.KafkaUnreachableError.
+    """
+    needed = needed_topics(namespace, partitions, kept)
+    async with cluster.admin() as client:
+        standing = await _standing(client, {one.name for one in needed})
+        brokers = [broker["node_id"] for broker in (await client.describe_cluster())["brokers"]]
+    sources = sources_of_state(namespace)
+    in_the_clear = cluster.security.security_protocol == IN_THE_CLEAR.security_protocol
+    config = "" if in_the_clear else "client.properties"
+    tools = Tools(bootstrap=cluster.servers, namespace=namespace, command_config=config)
+    checked = []
+    for topic in needed:
+        found = standing.get(topic.name)
+        wrong = differences(
+            topic, found, source=standing.get(sources.get(topic.name, "")), partitions_asked=partitions is not None,
+            copies=replication or min(_REPLICATION_WHERE_IT_CAN_BE, len(brokers)), brokers=brokers, tools=tools,
+        )  # fmt: skip
+        places = () if found is None else found.replicas
+        copies = 0 if found is None else found.copies
+        checked.append(
+            Checked(name=topic.name, partitions=len(places), copies=copies, differences=tuple(wrong))
+        )  # fmt: skip
+    return checked
+
+
+async def _standing(client: AIOKafkaAdminClient, names: AbstractSet[str]) -> dict[str, StandingTopic]:
+    described = {topic["topic"]: topic["partitions"] for topic in await client.describe_topics()}
+    there = sorted(names & described.keys())
+    settings = await _settings(client, there)
+    return {
+        name: StandingTopic(
+            name=name, settings=settings[name],
+            replicas=[one["replicas"] for one in sorted(described[name], key=lambda one: one["partition"])],
+        )
+        for name in there
+    }  # fmt: skip
 
 
 async def partitions_of(cluster: Cluster, namespace: str) -> dict[TopicName, int]:
@@ -148,9 +162,7 @@ def _following_their_source(
     namespace: str, missing: list[NeededTopic], there: Mapping[str, int]
 ) -> list[NeededTopic]:  # fmt: skip
     """A changelog that is made beside a source that is there has the source's partitions, whatever was asked."""
-    sources = {
-        changelog_topic(namespace, table): TOPICS[source].full_name(namespace) for table, source in STATE_TABLES.items()
-    }
+    sources = sources_of_state(namespace)
     return [
         NeededTopic(
             name=topic.name, partitions=there.get(sources.get(topic.name, ""), topic.partitions),
@@ -161,9 +173,10 @@ def _following_their_source(
 
 
 async def _make(client: AIOKafkaAdminClient, topics: list[NeededTopic], replication: int) -> None:
-    # With three copies an acknowledged record is in two, and one broker may be away.
-    durable = {"min.insync.replicas": "2" if replication > 2 else "1"}
-    new = [NewTopic(one.name, one.partitions, replication, None, {**one.settings, **durable}) for one in topics]
+    new = [
+        NewTopic(one.name, one.partitions, replication, None, {**one.settings, **durability(replication)})
+        for one in topics
+    ]
     try:
         answer = await client.create_topics(new)
     except (KafkaError, TimeoutError) as fault:
@@ -211,11 +224,8 @@ async def _settings(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, 
 
 
 def _differences(topic: NeededTopic, partitions: int, settings: Mapping[str, str], partitions_asked: bool) -> list[str]:
-    found = [
-        f"{name} is {settings.get(name)}, {value} is needed"
-        for name, value in topic.settings.items()
-        if settings.get(name) != value
-    ]
+    wrong = unmet(topic.settings, settings)
+    found = [f"{name} is {value}, {topic.settings[name]} is needed" for name, value in wrong.items()]
     if partitions_asked and partitions != topic.partitions:
         # Never changed by us: what lies in a partition would no longer be where its key is looked for.
         found.insert(0, f"{partitions} partitions, {topic.partitions} were asked for: the number cannot be changed")

@@ -28,7 +28,8 @@ from pipeline.shells.resources import read_mission
 from pipeline.shells.settings import Settings
 from pipeline.shells.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
 from pipeline.shells.tables import VersionedTable
-from pipeline.shells.topics_admin import application_id, partitions_of
+from pipeline.shells.topics_admin import partitions_of
+from pipeline.shells.topics_needed import application_id
 from pipeline.shells.transport import App, credentials
 
 logger = logging.getLogger(__name__)

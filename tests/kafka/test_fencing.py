@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.shells.analyze import analyze
 from pipeline.shells.exits import EXIT_FENCED
-from pipeline.shells.topics_admin import changelog_topic
+from pipeline.shells.topics_needed import changelog_topic
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import RUN, found, process, publish, wait_for, wait_until_done, worker, written

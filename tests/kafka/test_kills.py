@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.shells.analyze import analyze
-from pipeline.shells.topics_admin import application_id, changelog_topic
+from pipeline.shells.topics_needed import application_id, changelog_topic
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import (

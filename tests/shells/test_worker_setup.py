@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.shells.exporter import Exporter
 from pipeline.shells.settings import Settings
-from pipeline.shells.topics_admin import changelog_topic
+from pipeline.shells.topics_needed import changelog_topic
 from pipeline.shells.transport import Consumer, Producer
 from pipeline.shells.worker import PINNED, VersionError, build_app, check_versions
 from pipeline.topics import TOPICS

@@ -1,8 +1,10 @@
-"""`relaywatch topics create`."""
+"""`relaywatch topics create | check`."""
 
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -10,51 +12,77 @@ import orjson
 from pipeline.shells.kafka_arguments import kafka_arguments
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.settings import load_settings
-from pipeline.shells.topics_admin import TopicFound, create_topics
+from pipeline.shells.topics_admin import Checked, TopicFound, check_topics, create_topics
+from pipeline.shells.topics_needed import Kept
 
 EXAMPLE = """\
-  $ relaywatch topics create --kafka 127.0.0.1:9092
-  relay.frames                     4 partitions  made
-  relay.telemetry                  4 partitions  made
+  $ relaywatch topics create --kafka 127.0.0.1:9092 --partitions 8
+  relay.frames                     8 partitions  made
+  ...
+  $ relaywatch topics check
+  relay.frames                     8 partitions  1 copy   good
+  relay.telemetry                  8 partitions  1 copy   differs
+      max.message.bytes is 1048588, 8388608 is needed
+      $ kafka-configs.sh --bootstrap-server 127.0.0.1:9092 --alter --entity-type topics ...
   ..."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="create", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="create | check", required=True)
     create = verbs.add_parser("create", help="make the topics that are not there, say what differs in the others")
-    create.add_argument("--partitions", type=_positive, metavar="N", help="of every topic that has several (4)")
-    create.add_argument(
-        "--replication",
-        type=_positive,
-        metavar="N",
-        help="copies of each topic (3, or one a broker where there are fewer)",
-    )
-    create.add_argument("--json", action="store_true", help="one JSON object a topic")
-    kafka_arguments(create)
+    check = verbs.add_parser(
+        "check", help="compare the topics with what is needed; exit status 1 when something must change",
+        description="Compares the topics with what is needed and changes nothing. Under each topic that must change: "
+        "what is wrong, and after `$` the command against it. Keeping more than is needed is never wrong. "
+        "Kafka's own tools read credentials out of a file, named client.properties here.",
+    )  # fmt: skip
+    for one in (create, check):
+        one.add_argument(
+            "--partitions", type=_positive, metavar="N",
+            help="of every topic that has several (create: 4; check: as it is)",
+        )  # fmt: skip
+        one.add_argument(
+            "--replication", type=_positive, metavar="N",
+            help="copies of each topic (3, or one a broker where there are fewer)",
+        )  # fmt: skip
+        one.add_argument("--keep-days", type=_positive, metavar="N", help="of raw frames and telemetry (30)")
+        one.add_argument(
+            "--keep-gib", type=_positive, metavar="N", help="of each of their partitions, if that comes first (64)"
+        )
+        one.add_argument("--json", action="store_true", help="one JSON object a topic")
+        kafka_arguments(one)
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(vars(arguments))
-    found = asyncio.run(
-        create_topics(
-            Cluster.of(settings), settings.namespace, partitions=arguments.partitions,
-            replication=arguments.replication,
-        )
-    )  # fmt: skip
+    asked: dict[str, Any] = {
+        "partitions": arguments.partitions, "replication": arguments.replication,
+        "kept": Kept(days=arguments.keep_days, gibibytes=arguments.keep_gib),
+    }  # fmt: skip
+    found: Sequence[TopicFound | Checked]
+    if arguments.verb == "create":
+        found = asyncio.run(create_topics(Cluster.of(settings), settings.namespace, **asked))
+    else:
+        found = asyncio.run(check_topics(Cluster.of(settings), settings.namespace, **asked))
+    width = max(len(one.name) for one in found)
     for topic in found:
-        sys.stdout.write(_json_line(topic) if arguments.json else _line(topic, max(len(one.name) for one in found)))
-    return 0
+        if arguments.json:
+            sys.stdout.write(orjson.dumps(asdict(topic), option=orjson.OPT_APPEND_NEWLINE).decode())
+        else:
+            sys.stdout.writelines(f"{line}\n" for line in _lines(topic, width))
+    return int(any(isinstance(one, Checked) and one.differences for one in found))
 
 
-def _line(topic: TopicFound, width: int) -> str:
-    partitions = f"{topic.partitions} partition{'s' if topic.partitions > 1 else ' '}"
-    lines = [f"{topic.name:<{width}}  {partitions:>14}  {topic.outcome}"]
-    return "".join(f"{line}\n" for line in [*lines, *(f"    {one}" for one in topic.differences)])
-
-
-def _json_line(topic: TopicFound) -> str:
-    body: dict[str, Any] = {name: getattr(topic, name) for name in TopicFound.__dataclass_fields__}
-    return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE).decode()
+def _lines(topic: TopicFound | Checked, width: int) -> Iterable[str]:
+    partitions = f"{topic.partitions} partition{'s' if topic.partitions != 1 else ' '}"
+    if isinstance(topic, TopicFound):
+        yield f"{topic.name:<{width}}  {partitions:>14}  {topic.outcome}"
+        yield from (f"    {one}" for one in topic.differences)
+        return
+    copies = f"{topic.copies} cop{'ies' if topic.copies != 1 else 'y  '}"
+    yield f"{topic.name:<{width}}  {partitions:>14}  {copies}  {'differs' if topic.differences else 'good'}"
+    for one in topic.differences:
+        yield from (f"    {one.found}", f"    $ {one.change}")
 
 
 def _positive(text: str) -> int:
