@@ -7,7 +7,8 @@ SPEED ?= 20
 TESTS ?=
 BENCH ?=
 UPGRADE ?=
-BIN := .venv/bin
+PROBIN := .venv/bin
+COMPOSE := docker compose --env-file deploy/.env
 export PYTHON
 
 help: ## list what can be made
@@ -50,11 +51,11 @@ lock: ## write both lock files from pyproject.toml (needs uv; UPGRADE=--upgrade 
 dashboards: dev ## write deploy/grafana/dashboards from deploy/grafana/source
 	$(BIN)/python -m deploy.grafana.source
 
-up: deploy/.env ## Kafka, worker, Prometheus and Grafana in containers (docker compose)
-	docker compose --env-file deploy/.env up --build --detach --wait
+up: deploy/.env ## Kafka, workers, Prometheus, Alertmanager and Grafana in containers (PROFILE=demo: and flight 72 replayed)
+	$(COMPOSE) $(PROFILE:%=--profile %) up --build --detach --wait
 
 down: deploy/.env ## stop the containers; what they stored stays
-	docker compose --env-file deploy/.env down
+	$(COMPOSE) --profile demo down
 
 deploy/.env:
 	@echo "No deploy/.env: copy deploy/example.env to it and set the password in it" >&2; exit 1

@@ -1,4 +1,5 @@
-"""Debian's Prometheus and Alertmanager: their tools, and the two as processes of a test, on free ports of 127.0.0.1."""
+"""Programs of Debian's: Prometheus and Alertmanager as processes of a test, on free ports of 127.0.0.1, and their
+tools; docker-compose, which here reads its file and starts nothing."""
 
 import contextlib
 import os
@@ -20,6 +21,7 @@ PACKAGES = {
     "prometheus": "prometheus",
     "amtool": "prometheus-alertmanager",
     "prometheus-alertmanager": "prometheus-alertmanager",
+    "docker-compose": "docker-compose",
 }
 """Program → Debian package."""
 
@@ -52,11 +54,11 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def prometheus(config: Path, port: int, folder: Path) -> Iterator["Service"]:
-    """Reads its configuration again at `reload`."""
+def prometheus(config: Path, port: int, folder: Path, *more: str) -> Iterator["Service"]:
+    """Reads its configuration again at `reload`; its data are in `folder / "prometheus"`."""
     words = [
         tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'prometheus'}",
-        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle",
+        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle", *more,
     ]  # fmt: skip
     with _process(words, port, folder / "prometheus.log") as service:
         yield service

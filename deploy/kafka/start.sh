@@ -1,0 +1,7 @@
+#!/bin/sh
+# Prepares the storage where that was not done yet, then is the broker. The image's own start script writes its settings
+# into the image, which is mounted read-only here.
+set -eu
+properties=/etc/relaywatch/server.properties
+/opt/kafka/bin/kafka-storage.sh format --cluster-id "$CLUSTER_ID" --config "$properties" --standalone --ignore-formatted
+exec /opt/kafka/bin/kafka-server-start.sh "$properties"
