@@ -5,6 +5,7 @@ import base64
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, cast, get_args
 
 import orjson
@@ -12,7 +13,7 @@ import orjson
 from pipeline.commands import KINDS as COMMANDS
 from pipeline.commands import Command, Given, encode_command, encode_given, kind_of
 from pipeline.errors import RecordError
-from pipeline.mission.model import Mission
+from pipeline.mission.model import Link, Mission, Vehicle
 from pipeline.outputs import Flight, Output, Revision, rfc3339
 from pipeline.records import (
     KINDS,
@@ -33,6 +34,8 @@ FOR_EVER: Final = -1
 _DAY_MS: Final = 86_400_000
 _SMALL: Final = 1 << 20
 _ROOMY: Final = 64 << 30
+_REMEMBERED: Final = 1024
+"""Headers of a topic, kind and run are made and read once."""
 
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
@@ -106,16 +109,19 @@ TOPICS: Final[dict[TopicName, Topic]] = {
 def link_partition(mission: Mission, link: str, partitions: int) -> int:
     """Links are few, and few keys hash badly (four fell on two of four partitions): the mission's order spreads them.
     A link added at the end of a mission file moves no other. One the mission does not know goes by its CRC-32."""
-    return _place([one.name for one in mission.links], link, partitions)
+    return _place(mission.links, link, partitions)
 
 
 def vehicle_partition(mission: Mission, vehicle: str, partitions: int) -> int:
     """As `link_partition`. Alerts and flights go where their vehicle's telemetry goes, in its order."""
-    return _place([one.name for one in mission.vehicles], vehicle, partitions)
+    return _place(mission.vehicles, vehicle, partitions)
 
 
-def _place(names: list[str], name: str, partitions: int) -> int:
-    return (names.index(name) if name in names else zlib.crc32(name.encode())) % partitions
+def _place(named: Iterable[Link | Vehicle], name: str, partitions: int) -> int:
+    for place, one in enumerate(named):
+        if one.name == name:
+            return place % partitions
+    return zlib.crc32(name.encode()) % partitions
 
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -130,8 +136,7 @@ class Message(NamedTuple):
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(NamedTuple):
     """The CloudEvents attributes of a record, out of its headers."""
 
     topic: TopicName
@@ -148,20 +153,22 @@ class Envelope:
 def write_headers(envelope: Envelope) -> Headers:
     """`ce_` and the attribute; the content type has no prefix. `ce_run` is left out when live: CloudEvents has no
     empty attribute."""
-    topic = TOPICS[envelope.topic]
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_type": topic.ce_type(envelope.kind),
-        "ce_source": envelope.source,
-        "ce_id": envelope.id,
-        "ce_subject": envelope.subject,
-        "ce_time": envelope.time,
-        "ce_dataschema": schema_id(topic.schemas[envelope.kind]),
-        "ce_origin": envelope.run.origin,
-        "ce_run": envelope.run.id,
-        "content-type": envelope.content_type,
-    }
-    return tuple((name, value.encode()) for name, value in headers.items() if value)
+    before, after = _same_headers(envelope.topic, envelope.kind, envelope.source, envelope.run, envelope.content_type)
+    own = (("ce_id", envelope.id), ("ce_subject", envelope.subject), ("ce_time", envelope.time))
+    return (*before, *((name, value.encode()) for name, value in own if value), *after)
+
+
+@lru_cache(_REMEMBERED)
+def _same_headers(topic: TopicName, kind: str, source: str, run: Run, content_type: str) -> tuple[Headers, Headers]:
+    """Those that many records have in common, before and after a record's own."""
+    described = TOPICS[topic]
+    before = {"ce_specversion": "1.0", "ce_type": described.ce_type(kind), "ce_source": source}
+    after = {
+        "ce_dataschema": schema_id(described.schemas[kind]), "ce_origin": run.origin, "ce_run": run.id,
+        "content-type": content_type,
+    }  # fmt: skip
+    written = [tuple((name, value.encode()) for name, value in part.items() if value) for part in (before, after)]
+    return written[0], written[1]
 
 
 def schema_id(schema: str) -> str:
@@ -179,13 +186,21 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
             texts[name.lower()] = (value or b"").decode()
         except UnicodeDecodeError:
             raise RecordError("bad_headers", f"header {name} is not UTF-8") from None
-    missing = [name for name in _REQUIRED if not texts.get(name)]
-    if missing:
+    if not all(map(texts.get, _REQUIRED)):
+        missing = [name for name in _REQUIRED if not texts.get(name)]
         raise RecordError("bad_headers", f"record has no header {', '.join(missing)}")
     if texts["ce_specversion"] != "1.0":
         raise RecordError("bad_headers", f"ce_specversion is {texts['ce_specversion']!r:.20}; 1.0 is taken")
     topic, kind = _read_type(texts["ce_type"])
-    origin, run = texts["ce_origin"], texts.get("ce_run", "")
+    return Envelope(
+        topic=topic, kind=kind, id=texts["ce_id"], source=texts["ce_source"], subject=texts.get("ce_subject", ""),
+        time=texts.get("ce_time", ""), run=_read_run(texts["ce_origin"], texts.get("ce_run", "")),
+        content_type=texts["content-type"],
+    )  # fmt: skip
+
+
+@lru_cache(_REMEMBERED)
+def _read_run(origin: str, run: str) -> Run:
     if origin not in get_args(OriginKind):
         raise RecordError("bad_headers", f"ce_origin is {origin!r:.20}; live, replay or test is taken")
     if bool(run) == (origin == "live") or "|" in run or len(run) > 128:
@@ -193,11 +208,7 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
             "bad_headers", f"ce_run is {run!r:.140} with ce_origin {origin}: a live record has none, any other has one "
             "of at most 128 characters without |"
         )  # fmt: skip
-    return Envelope(
-        topic=topic, kind=kind, id=texts["ce_id"], source=texts["ce_source"], subject=texts.get("ce_subject", ""),
-        time=texts.get("ce_time", ""), run=Run(id=run, origin=cast(OriginKind, origin)),
-        content_type=texts["content-type"],
-    )  # fmt: skip
+    return Run(id=run, origin=cast(OriginKind, origin))
 
 
 def run_of(headers: Mapping[str, bytes]) -> Run:
@@ -208,6 +219,7 @@ def run_of(headers: Mapping[str, bytes]) -> Run:
         return Run()
 
 
+@lru_cache(_REMEMBERED)
 def _read_type(ce_type: str) -> tuple[TopicName, str]:
     for topic in TOPICS.values():
         for kind in topic.schemas:

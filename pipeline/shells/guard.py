@@ -8,23 +8,25 @@ can pass over unacknowledged records, records can vanish at start-up or rebalanc
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import orjson
-from faust.types import TP, EventT, StreamT
+from aiokafka import ConsumerRecord
+from faust.types import TP
 
 from pipeline import topics
 from pipeline.metrics import Sample
 from pipeline.records import Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
+from pipeline.shells.inbox import Inbox, Waiting
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lives import Lives
 from pipeline.shells.log_offsets import ends_of, first_offset_from
 from pipeline.shells.stages import Incoming
 from pipeline.shells.tables import VersionedTable
-from pipeline.shells.transport import App
+from pipeline.shells.transport import App, Outbound, Producer
 from pipeline.shells.versions import ChunkTooLargeError, Entry, StateError, progress_entry
 
 logger = logging.getLogger(__name__)
@@ -34,14 +36,16 @@ Apply = Callable[[Iterable[Sample]], None]
 
 @dataclass(slots=True)
 class Guard:
-    """One stage's batches. Both stages of a worker share the lock: a rebalance waits for the batch in flight."""
+    """One stage's batches."""
 
     app: App
     cluster: Cluster
     lives: Lives
     table: VersionedTable
-    lock: asyncio.Lock
+    inbox: Inbox
     apply: Apply
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a batch is in flight: a rebalance waits for it."""
     owned: bool = False
     """Between the end of a recovery and the next revocation."""
     revocations: int = 0
@@ -66,6 +70,7 @@ class Guard:
         self.table.versions.keep_only(self.partitions)
         ends = await ends_of(self.cluster, assigned)
         self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
+        self.inbox.clear()
         self.lives.restored()
         self.apply(self.lives.gauges())
         # Taken away again while the log was asked: another recovery follows.
@@ -74,6 +79,11 @@ class Guard:
     def starts(self) -> Mapping[TP, int]:
         """Where the streams go on. The state alone decides: what Faust commits is for people who look at the lag."""
         return self.next_offsets if self.owned else {}
+
+    def done(self) -> Mapping[TP, int]:
+        """The offset after the last record of each partition that is let go."""
+        done = self.table.versions.progress
+        return {place: done[place.partition] + 1 for place in self.next_offsets if place.partition in done}
 
     def _start(self, place: TP, first: int, end: int) -> int:
         done = self.table.versions.progress.get(place.partition)
@@ -92,11 +102,11 @@ class Guard:
             )  # fmt: skip
         return max(done + 1, first)
 
-    async def run(self, stream: StreamT[Any], batch_records: int, batch_seconds: float) -> None:
+    async def run(self) -> None:
         """The agent: never returns, ends the process where a batch fails."""
-        # Faust declares it on Stream, which is what comes, and not on StreamT.
-        async for events in stream.noack_take(batch_records, within=batch_seconds):  # type: ignore[attr-defined]
-            await self._guarded(self._step(stream, events))
+        while True:
+            taken = await self.inbox.take(self.app.consumer)
+            await self._guarded(self._step(taken))
 
     async def drop_finished(self) -> None:
         """Drop the state of runs that are over."""
@@ -117,38 +127,38 @@ class Guard:
                 logger.exception("a batch of %s failed", self.source)
                 leave(EXIT_FAILED, f"a batch of {self.source} failed; starting again from the state")
 
-    async def _step(self, stream: StreamT[Any], events: list[EventT[Any]]) -> None:
+    async def _step(self, taken: Sequence[Waiting]) -> None:
         generation = self.app.consumer_generation_id
-        # What an earlier owner's fetch left in the queue is neither used nor acknowledged.
-        events = [event for event in events if self.owned and event.message.generation_id == generation]
-        progress = await self._check_holes(events)
+        # What an earlier owner's fetch left is neither used nor let go.
+        records = [one.record for one in taken if self.owned and one.generation == generation]
+        progress = await self._check_holes(records)
         # Progress is written last: what it covers is in outputs and state already.
         done = self.table.versions.progress
-        new = [event for event in events if event.message.offset > done.get(event.message.partition, -1)]
-        folded = self.lives.fold([_incoming(event) for event in new])
+        folded = self.lives.fold([_incoming(one) for one in records if one.offset > done.get(one.partition, -1)])
         changes = self.lives.changes(folded)
-        await self._send_all([self._send(*one.message, one.partition) for one in folded.outgoing])
+        await self._send_all(
+            Outbound(one.topic, place, one.key, one.value, one.headers) for one, place in folded.outgoing
+        )
         await self._write([entry for change in changes for entry in change.entries])
         # In one partition, in this order, by an idempotent producer: progress is never without its heads.
-        await self._write([change.head_entry for change in changes] + progress)
+        await self._write([*(change.head_entry for change in changes), *progress])
         gauges = self.lives.written(folded, changes)
         for entry in progress:
+            # This lets the records go.
             self.table.versions.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
-        for event in events:
-            await stream.ack(event)
         self.apply(folded.samples)
         self.apply(gauges)
 
-    async def _check_holes(self, events: list[EventT[Any]]) -> list[Entry]:
-        """The progress these events make; ends the process where a record before one of them did not come."""
+    async def _check_holes(self, records: Iterable[ConsumerRecord[Any, Any]]) -> list[Entry]:
+        """The progress these records make; ends the process where one before them did not come."""
         done: dict[int, int] = {}
-        for event in events:
-            message = event.message
-            expected = self.next_offsets[message.tp]
-            if message.offset > expected:
-                await self._check_gap(message.tp, expected, message.offset)
-            self.next_offsets[message.tp] = max(expected, message.offset + 1)
-            done[message.partition] = max(done.get(message.partition, -1), message.offset)
+        for record in records:
+            place = TP(record.topic, record.partition)
+            expected = self.next_offsets[place]
+            if record.offset > expected:
+                await self._check_gap(place, expected, record.offset)
+            self.next_offsets[place] = max(expected, record.offset + 1)
+            done[record.partition] = max(done.get(record.partition, -1), record.offset)
         before = self.table.versions.progress
         return [progress_entry(one, offset) for one, offset in done.items() if offset > before.get(one, -1)]
 
@@ -174,27 +184,16 @@ class Guard:
             self.table.versions.replay(entry.partition, entry.key, None)
         self.apply(self.lives.gauges())
 
-    async def _write(self, entries: list[Entry]) -> None:
+    async def _send_all(self, records: Iterable[Outbound]) -> None:
+        await cast(Producer, self.app.producer).send_all(records)
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
         topic = self.table.changelog_topic_name
-        await self._send_all(
-            [self._send(topic, orjson.dumps(one.key), one.value, (), one.partition) for one in entries]
-        )
-
-    async def _send(
-        self, topic: str, key: bytes, value: bytes | None, headers: topics.Headers, partition: int
-    ) -> Awaitable[Any]:
-        return await self.app.producer.send(topic, key, value, partition, None, list(headers))
-
-    async def _send_all(self, sends: list[Any]) -> None:
-        """Queued in their order; back when the broker has acknowledged every one."""
-        acknowledged = [await send for send in sends]
-        await asyncio.gather(*acknowledged)
+        await self._send_all(Outbound(topic, one.partition, orjson.dumps(one.key), one.value) for one in entries)
 
 
-def _incoming(event: EventT[Any]) -> Incoming:
-    message = event.message
-    headers: Mapping[str, bytes] = event.headers
+def _incoming(record: ConsumerRecord[Any, Any]) -> Incoming:
     return Incoming(
-        Origin(message.topic, message.partition, message.offset), message.key, message.value, headers,
-        int(message.timestamp * 1e9),
+        Origin(record.topic, record.partition, record.offset), record.key, record.value, dict(record.headers),
+        record.timestamp * 1_000_000,
     )  # fmt: skip

@@ -5,7 +5,7 @@ import copy
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from pipeline import metrics, topics
 from pipeline.errors import RecordError
@@ -14,7 +14,7 @@ from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, OriginKind, Run
 from pipeline.shells.stages import Counts, Incoming, Live, Outgoing, Parsed, Stage
 from pipeline.shells.versions import Change, Entry, Owner, StateError, Versions
-from pipeline.topics import Rejected
+from pipeline.topics import Rejected, TopicName
 
 logger = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class Lives:
         """Kafka would refuse it, and this batch would fail for ever."""
         message = one.message
         name = message.topic.removeprefix(f"{self.namespace}.")
-        limit = next(topic for topic in topics.TOPICS.values() if topic.name == name).max_message_octets
+        limit = topics.TOPICS[cast(TopicName, name)].max_message_octets
         octets = len(message.key) + len(message.value) + sum(len(key) + len(value) for key, value in message.headers)
         if octets + _OVERHEAD_OCTETS > limit:
             raise RecordError("too_large", f"it makes a record of {octets} octets in {name}, which takes {limit}")

@@ -138,7 +138,6 @@ class Settings:
     metrics_port: int = _setting(9464, _port, "port of /metrics, /live and /ready; 0 takes any free one")
     kafka_timeout: float = _setting(8.0, _seconds, "seconds to wait for Kafka before giving up")
     batch_records: int = _setting(200, _count, "records a worker takes at once at most")
-    batch_seconds: float = _setting(0.02, _seconds, "seconds a worker waits for more records at most")
     session_seconds: float = _setting(
         10.0, _session, "seconds without a sign of life of a worker after which others take its partitions"
     )

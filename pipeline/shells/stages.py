@@ -265,7 +265,7 @@ def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str
 def _vehicle(incoming: Incoming, envelope: topics.Envelope, stage: CommandStage | WatchStage) -> str:
     """The vehicle in the key of a record that stands where it should."""
     vehicle, mission = _key(incoming, envelope, stage.source), stage.mission
-    if vehicle not in {one.name for one in mission.vehicles}:
+    if all(one.name != vehicle for one in mission.vehicles):
         known = ", ".join(one.name for one in mission.vehicles)
         raise RecordError("unknown_vehicle", f"vehicle is {vehicle!r:.80}; mission {mission.name} has {known}")
     _check_partition(

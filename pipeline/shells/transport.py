@@ -1,10 +1,12 @@
 """Faust's app and its Kafka transport, with what they leave out: a producer that writes each record once and in order,
 and only while its worker is a member of the group; a consumer that goes on where the state ends, whatever was
-committed. Knows Faust; knows nothing of state."""
+committed. Both pass on many records at once: Faust's own way costs two tasks for each that comes and a future for each
+that goes. Knows Faust; knows nothing of state."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple, cast
 
 import faust
 from aiokafka import AIOKafkaProducer
@@ -14,6 +16,7 @@ from faust.types import TP
 from faust.types.auth import CredentialsT
 from faust.types.transports import ConsumerT, ProducerT, TransportT
 
+from pipeline.shells.inbox import Inbox
 from pipeline.shells.lease import Lease
 from pipeline.shells.security import Security
 
@@ -22,6 +25,16 @@ _LOGGER: Final = logging.getLogger("faust.relaywatch")
 
 Starts = Callable[[], Mapping[TP, int]]
 """Source partition → the offset its state needs next; a partition whose state is not known is left out."""
+
+
+class Outbound(NamedTuple):
+    """One record on its way out."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Producer(driver.Producer):
@@ -39,6 +52,27 @@ class Producer(driver.Producer):
         sender._send_produce_req = cast(App, self.app).lease.guards(sender._send_produce_req)
         return producer
 
+    async def send_all(self, records: Iterable[Outbound]) -> None:
+        """In each partition in this order. Back when the broker has acknowledged every one; raises where it has not."""
+        by_place: dict[tuple[str, int], list[Outbound]] = {}
+        for one in records:
+            by_place.setdefault((one.topic, one.partition), []).append(one)
+        await asyncio.gather(*(self._send_to(*place, those) for place, those in by_place.items()))
+
+    async def _send_to(self, topic: str, partition: int, records: Iterable[Outbound]) -> None:
+        producer = self._ensure_producer()
+        written = []
+        batch = producer.create_batch()
+        for one in records:
+            content = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
+            if batch.append(**content) is None:
+                written.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                # An empty batch takes a record of any size.
+                batch.append(**content)
+        written.append(await producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*written)
+
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Tells the lease what the group's coordinator answers."""
@@ -50,15 +84,37 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class Consumer(driver.Consumer):
-    """Goes on where the state ends. Faust's own goes on from the committed offset, which can be ahead of it."""
+    """Goes on where the state ends, and commits that: Faust's own goes on from what it committed, which can be ahead.
+    Records of a topic that has an inbox go there, a fetch at a time."""
 
     logger = _LOGGER
+    _committed: Mapping[TP, int] = {}
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:  # noqa: ASYNC109 (Faust's own)
+        """What is left for Faust: the changelogs."""
+        fetched, active = await super()._wait_next_records(timeout)
+        records = dict(fetched or {})
+        app = cast(App, self.app)
+        # Where the flow was stopped meanwhile, Faust seeks anew and drops what came.
+        if self.flow_active and not self.should_stop:
+            for place in [one for one in records if one.topic in app.inboxes]:
+                inbox = app.inboxes[place.topic]
+                inbox.put(TP(*place), records.pop(place), self.app.consumer_generation_id, self)
+        return records, active
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Of every partition the offset after its last record that is let go, where that is news."""
+        done = cast(App, self.app).done()
+        news = {one: offset for one, offset in done.items() if self._committed.get(one) != offset}
+        self._committed = done
+        return news
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """The offsets that were sought; Faust asks for them before each start of the streams."""
+        self._committed = {}
         sought = dict(await super().seek_to_committed())
         assigned = self.assignment()
         starts = {one: offset for one, offset in cast(App, self.app).starts().items() if one in assigned}
@@ -77,12 +133,17 @@ class Transport(driver.Transport):
 
 
 class App(faust.App):
-    """Writes no file: its state is in Kafka. `starts` is set by whoever holds the state, `lease` before the start."""
+    """Writes no file: its state is in Kafka. `starts` and `done` are set by whoever holds the state, `lease` before the
+    start."""
 
     logger = _LOGGER
 
     starts: Starts = staticmethod(dict)
     lease: Lease
+    done: Starts = staticmethod(dict)
+    """Source partition → the offset after the last record that is let go."""
+    inboxes: Mapping[str, Inbox] = {}
+    """Topic → where its records go."""
 
     def _new_transport(self) -> TransportT:
         return Transport(self.conf.broker_consumer, self)

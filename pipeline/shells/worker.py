@@ -20,6 +20,7 @@ from pipeline.mission.model import Mission
 from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.exporter import Exporter
 from pipeline.shells.guard import Apply, Guard
+from pipeline.shells.inbox import Inbox
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lease import Lease
 from pipeline.shells.lives import Lives
@@ -60,6 +61,9 @@ class Worker:
 
     def starts(self) -> Mapping[Any, int]:
         return {place: offset for guard in self.guards for place, offset in guard.starts().items()}
+
+    def done(self) -> Mapping[Any, int]:
+        return {place: offset for guard in self.guards for place, offset in guard.done().items()}
 
     def not_ready(self) -> str:
         """Why records are not taken yet; empty once they are. Asked from another thread: only looks."""
@@ -114,8 +118,6 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
         broker_rebalance_timeout=_REBALANCE_SECONDS,
         broker_commit_interval=0.5,
         broker_max_poll_records=settings.batch_records,
-        # Two batches wait at most: memory is bounded whatever the lag.
-        stream_buffer_maxsize=2 * settings.batch_records,
         stream_wait_empty=False,
         producer_acks=-1,
         producer_max_batch_size=1 << 20,
@@ -123,44 +125,45 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
     )
     app.lease = Lease(settings.session_seconds, _REBALANCE_SECONDS)
     worker = Worker(app, partitions)
-    lock = asyncio.Lock()
     for stage in (
         DecodeStage(settings.namespace, mission, partitions, PURE_FLOW),
         CommandStage(settings.namespace, mission, partitions),
         WatchStage(settings.namespace, mission, partitions, PURE_FLOW),
     ):
-        worker.guards.append(_guard(app, stage, settings, partitions, lock, apply))
-    app.starts = worker.starts
-    _connect(worker, lock)
+        worker.guards.append(_guard(app, stage, settings, partitions, apply))
+    app.starts, app.done = worker.starts, worker.done
+    app.inboxes = {guard.source: guard.inbox for guard in worker.guards}
+    _connect(worker)
     return worker
 
 
-def _guard(
-    app: App, stage: Stage, settings: Settings, partitions: Partitions, lock: asyncio.Lock, apply: Apply
-) -> Guard:
+def _guard(app: App, stage: Stage, settings: Settings, partitions: Partitions, apply: Apply) -> Guard:
     """A stage's table and its agent."""
     table = VersionedTable(app, name=stage.table, partitions=partitions[stage.source], key_type=str)
     table.unreadable = lambda message: leave(EXIT_NEVER_AGAIN, message)
     app.tables.add(table)
-    guard = Guard(app, Cluster.of(settings), Lives(stage, settings.namespace, table.versions), table, lock, apply)
+    lives = Lives(stage, settings.namespace, table.versions)
+    guard = Guard(app, Cluster.of(settings), lives, table, Inbox(settings.batch_records), apply)
     source = app.topic(guard.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
-    async def agent(stream: StreamT[Any]) -> None:
-        await guard.run(stream, settings.batch_records, settings.batch_seconds)
+    async def agent(_: StreamT[Any]) -> None:
+        # Not by the stream: its records go to the guard's inbox (`transport.Consumer`).
+        await guard.run()
 
     app.agent(source, name=f"{settings.namespace}.{stage.source}")(agent)
     return guard
 
 
-def _connect(worker: Worker, lock: asyncio.Lock) -> None:
+def _connect(worker: Worker) -> None:
     app = worker.app
 
     @app.on_partitions_revoked.connect(weak=False)
     async def revoked(sender: App, revoked: Iterable[Any], **_: Any) -> None:
         for guard in worker.guards:
             guard.revoked()
-        async with lock:
-            """The batch in flight is finished first."""
+        for guard in worker.guards:
+            async with guard.lock:
+                """The batch in flight is finished first."""
 
     @app.on_rebalance_complete.connect(weak=False)
     async def restored(sender: App, **_: Any) -> None:

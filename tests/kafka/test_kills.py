@@ -134,11 +134,11 @@ from pipeline.shells.cli import main
 
 marker, step = pathlib.Path(sys.argv[1]), guard.Guard._step
 
-async def lose(self, stream, events):
-    if self.lives.stage.source == "telemetry" and len(events) > 5 and not marker.exists():
+async def lose(self, taken):
+    if self.lives.stage.source == "telemetry" and len(taken) > 5 and not marker.exists():
         marker.touch()
-        del events[3]
-    await step(self, stream, events)
+        del taken[3]
+    await step(self, taken)
 
 guard.Guard._step = lose
 sys.exit(main(["worker", "--no-supervisor", *sys.argv[2:]]))

@@ -1,6 +1,7 @@
 """The order of writing, and what ends a worker: without a broker."""
 
 import asyncio
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -10,9 +11,11 @@ from faust.types import TP
 from pipeline.shells import guard as module
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
 from pipeline.shells.guard import Guard
+from pipeline.shells.inbox import Inbox, Waiting
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lives import Lives
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming
+from pipeline.shells.transport import Outbound
 from pipeline.shells.versions import Versions, progress_entry
 from tests.shells.test_lives import MISSION, PARTITIONS, incoming
 
@@ -28,40 +31,40 @@ class Kafka:
     """Takes sends and acknowledges them when it is told to."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[str, bytes, asyncio.Future[None]]] = []
+        self.sent: list[tuple[list[tuple[str, bytes]], asyncio.Future[None]]] = []
         self.fail = ""
 
-    async def send(self, topic: str, key: bytes, value: Any, *_: Any) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.sent.append((topic, key, future))
-        if topic == self.fail:
-            future.set_exception(OSError("the broker is away"))
-        return future
+    async def send_all(self, records: Iterable[Outbound]) -> None:
+        places = [(one.topic, one.key) for one in records]
+        if any(topic == self.fail for topic, _ in places):
+            raise OSError("the broker is away")
+        if places:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.sent.append((places, future))
+            await future
+
+    @property
+    def topics(self) -> list[str]:
+        """Of what waits to be acknowledged."""
+        return sorted({topic for places, future in self.sent if not future.done() for topic, _ in places})
 
     def acknowledge(self) -> list[tuple[str, bytes]]:
         """What waited for it."""
-        waiting = [one for one in self.sent if not one[2].done()]
-        for _, _, future in waiting:
+        waiting = [one for one in self.sent if not one[1].done()]
+        for _, future in waiting:
             future.set_result(None)
-        return [(topic, key) for topic, key, _ in waiting]
+        return [one for places, _ in waiting for one in places]
 
 
-class Stream:
-    def __init__(self) -> None:
-        self.acked: list[int] = []
-
-    async def ack(self, event: Any) -> None:
-        self.acked.append(event.message.offset)
-
-
-def events(records: list[Incoming], generation: int = 1) -> list[Any]:
+def arrived(records: list[Incoming], generation: int = 1) -> list[Any]:
     return [
-        SimpleNamespace(
-            headers=one.headers,
-            message=SimpleNamespace(
-                topic=one.origin.topic, partition=one.origin.partition, offset=one.origin.offset, tp=PLACE,
-                key=one.key, value=one.value, timestamp=one.timestamp / 1e9, generation_id=generation,
-            ),
+        Waiting(
+            SimpleNamespace(
+                topic=one.origin.topic, partition=one.origin.partition, offset=one.origin.offset, key=one.key,
+                value=one.value, headers=tuple(one.headers.items()), timestamp=one.timestamp // 1_000_000,
+            ),  # type: ignore[arg-type]
+            generation,
+            len(one.value or b""),
         )
         for one in records
     ]  # fmt: skip
@@ -84,7 +87,7 @@ def made(kafka: Kafka, next_offset: int = 0) -> Guard:
     app: Any = SimpleNamespace(producer=kafka, consumer_generation_id=1, consumer=SimpleNamespace())
     table: Any = SimpleNamespace(versions=versions, changelog_topic_name=CHANGELOG)
     lives = Lives(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW), "relay", versions)
-    guard = Guard(app, Cluster("127.0.0.1:1"), lives, table, asyncio.Lock(), lambda samples: None)
+    guard = Guard(app, Cluster("127.0.0.1:1"), lives, table, Inbox(200), lambda samples: None)
     guard.owned, guard.next_offsets = True, {PLACE: next_offset}
     return guard
 
@@ -97,36 +100,38 @@ async def until(condition: Any) -> None:
 
 @pytest.mark.asyncio
 async def test_outputs_then_chunks_then_heads_then_progress_are_acknowledged_before_a_record_is_let_go() -> None:
-    kafka, stream = Kafka(), Stream()
+    kafka = Kafka()
     guard = made(kafka)
-    step = asyncio.ensure_future(guard._step(stream, events(incoming(100))))  # type: ignore[arg-type]
-    for expected in ({"relay.telemetry"}, {CHANGELOG}, {CHANGELOG}):
-        await until(lambda: any(not one[2].done() for one in kafka.sent))
-        assert stream.acked == []
+    step = asyncio.ensure_future(guard._step(arrived(incoming(100))))
+    changelog: list[bytes] = []
+    for expected in ("relay.telemetry", CHANGELOG, CHANGELOG):
+        await until(lambda: kafka.topics)
+        assert kafka.topics == [expected]
+        assert guard.done() == {}
         last = kafka.acknowledge()
-        assert {topic for topic, _ in last} == expected
+        changelog += [key for topic, key in last if topic == CHANGELOG]
     await step
-    assert stream.acked == list(range(100))
-    chunks = [key for topic, key, _ in kafka.sent if topic == CHANGELOG][:-2]
+    assert guard.done() == {PLACE: 100}
+    chunks, heads = changelog[:-2], changelog[-2:]
     assert chunks
     assert all(b"|rover-a|" in key and not key.endswith(b'|"') for key in chunks)
-    assert [key for _, key in last] == [b'"run-1|rover-a|"', b'"~0"']
+    assert heads == [b'"run-1|rover-a|"', b'"~0"']
     assert guard.table.versions.progress == {0: 99}
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("fails", ["relay.telemetry", CHANGELOG])
 async def test_a_send_that_fails_ends_the_worker_and_lets_no_record_go(fails: str, left: list[tuple[int, str]]) -> None:
-    kafka, stream = Kafka(), Stream()
+    kafka = Kafka()
     kafka.fail = fails
     guard = made(kafka)
-    step = asyncio.ensure_future(guard._guarded(guard._step(stream, events(incoming(100)))))  # type: ignore[arg-type]
+    step = asyncio.ensure_future(guard._guarded(guard._step(arrived(incoming(100)))))
     while not step.done():
         kafka.acknowledge()
         await asyncio.sleep(0)
     assert isinstance(step.exception(), Left)
     assert [status for status, _ in left] == [EXIT_FAILED]
-    assert stream.acked == []
+    assert guard.done() == {}
     assert guard.table.versions.progress == {}
 
 
@@ -140,7 +145,7 @@ async def test_a_record_that_did_not_come_ends_the_worker(
     monkeypatch.setattr(module, "first_offset_from", stands)
     records = incoming(10)
     with pytest.raises(Left):
-        await made(Kafka())._step(Stream(), events(records[:4] + records[5:]))  # type: ignore[arg-type]
+        await made(Kafka())._step(arrived(records[:4] + records[5:]))
     assert left == [
         (EXIT_HOLE, "relay.frames/0: record 4 was not delivered, 5 came; starting again from the state")
     ]  # fmt: skip
@@ -152,23 +157,24 @@ async def test_an_offset_without_a_record_is_no_hole(monkeypatch: pytest.MonkeyP
         return offset + 1
 
     monkeypatch.setattr(module, "first_offset_from", gone)
-    kafka, stream, records = Kafka(), Stream(), incoming(10)
-    step = asyncio.ensure_future(made(kafka)._step(stream, events(records[:4] + records[5:])))  # type: ignore[arg-type]
+    kafka, records = Kafka(), incoming(10)
+    guard = made(kafka)
+    step = asyncio.ensure_future(guard._step(arrived(records[:4] + records[5:])))
     while not step.done():
         kafka.acknowledge()
         await asyncio.sleep(0)
     await step
-    assert stream.acked == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert guard.done() == {PLACE: 10}
 
 
 @pytest.mark.asyncio
 async def test_records_of_an_earlier_assignment_are_neither_used_nor_let_go() -> None:
-    kafka, stream = Kafka(), Stream()
+    kafka = Kafka()
     guard = made(kafka)
-    await guard._step(stream, events(incoming(5), generation=0))  # type: ignore[arg-type]
+    await guard._step(arrived(incoming(5), generation=0))
     guard.revoked()
-    await guard._step(stream, events(incoming(5)))  # type: ignore[arg-type]
-    assert (kafka.sent, stream.acked) == ([], [])
+    await guard._step(arrived(incoming(5)))
+    assert (kafka.sent, guard.done()) == ([], {})
 
 
 def _started(first: int, end: int, done: int | None) -> int:

@@ -61,7 +61,6 @@ def test_flags_that_are_no_setting_are_passed_over() -> None:
         ("kafka_timeout", "inf", "give seconds"),
         ("batch_records", "0", "give a whole number from 1 to 10000"),
         ("batch_records", "1.5", "give a whole number"),
-        ("batch_seconds", "-1", "give seconds"),
         ("session_seconds", "0.5", "give seconds from 1 to 60"),
         ("log_level", "loud", "give one of debug, info, warning, error"),
     ],

@@ -40,7 +40,8 @@ async def test_two_workers_can_be_built_in_one_process_and_share_nothing() -> No
     assert [guard.table.changelog_topic_name for guard in second.guards] == [
         changelog_topic("two", "links"), changelog_topic("two", "commands"), changelog_topic("two", "vehicles"),
     ]  # fmt: skip
-    assert first.guards[0].lock is first.guards[1].lock
+    assert set(first.app.inboxes) == {"one.frames", "one.commands", "one.telemetry"}
+    assert first.app.inboxes["one.frames"] is first.guards[0].inbox
     assert first.guards[0].lock is not second.guards[0].lock
     assert len(first.app.agents) == 3
     await asyncio.sleep(0)

@@ -16,7 +16,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics-host", metavar="ADDRESS", help="where /metrics, /live, /ready are (127.0.0.1)")
     parser.add_argument("--metrics-port", metavar="PORT", help="and their port (9464; 0: any free one)")
     parser.add_argument("--batch-records", metavar="N", help="records taken at once at most (200)")
-    parser.add_argument("--batch-seconds", metavar="SECONDS", help="wait for more records at most (0.02)")
     parser.add_argument(
         "--session-seconds", metavar="SECONDS", help="without a sign of life until others take its partitions (10)"
     )
