@@ -7,7 +7,8 @@ SPEED ?= 20
 TESTS ?=
 BENCH ?=
 UPGRADE ?=
-PROBIN := .venv/bin
+PROFILE ?=
+BIN := .venv/bin
 COMPOSE := docker compose --env-file deploy/.env
 export PYTHON
 
