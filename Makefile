@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench lock dashboards up down clean runtime dev form style types imports
+.PHONY: help demo test lint check format bench lock dashboards up up-check down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
@@ -13,7 +13,7 @@ COMPOSE := docker compose --env-file deploy/.env
 export PYTHON
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: runtime ## watch relaywatch say what happened to flight 72, on a private Kafka (SPEED=20)
 	@$(BIN)/relaywatch demo --speed $(SPEED)
@@ -54,6 +54,9 @@ dashboards: dev ## write deploy/grafana/dashboards from deploy/grafana/source
 
 up: deploy/.env ## Kafka, workers, Prometheus, Alertmanager and Grafana in containers (PROFILE=demo: and flight 72 replayed)
 	$(COMPOSE) $(PROFILE:%=--profile %) up --build --detach --wait
+
+up-check: ## ask the running Grafana whether every dashboard is there and shows something
+	@$${PYTHON:-python3} tools/up_check.py
 
 down: deploy/.env ## stop the containers; what they stored stays
 	$(COMPOSE) --profile demo down

@@ -139,11 +139,12 @@ def test_no_panel_lies_over_another_or_beyond_the_24_columns(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_the_panels_leave_no_hole_and_each_has_a_number_of_its_own(name: str) -> None:
+def test_the_panels_leave_no_hole_and_each_has_a_number_and_a_title_of_its_own(name: str) -> None:
     placed = DASHBOARDS[name]["panels"]
     bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in placed)
     assert sum(panel["gridPos"]["w"] * panel["gridPos"]["h"] for panel in placed) == 24 * bottom
     assert len({panel["id"] for panel in placed}) == len(placed)
+    assert len({panel["title"] for panel in placed}) == len(placed)
 
 
 # -- every panel -------------------------------------------------------------------------------------------------
@@ -343,6 +344,15 @@ def test_a_variable_begins_with_all_and_is_filled_anew_with_the_time_range(varia
     assert found is not None
     assert found[2] == variable["name"]
     assert found[2] in (*declared()[found[1]], "mission")
+
+
+def test_prometheus_adds_the_mission_that_the_workers_serve() -> None:
+    """No metric of a worker says it, and every query chooses by it."""
+    jobs = yaml.safe_load((root() / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (ours,) = [job for job in jobs if job["job_name"] == "relaywatch"]
+    added = {one["target_label"]: one["replacement"] for one in ours["relabel_configs"]}
+    worker = yaml.safe_load((root() / "docker-compose.yml").read_text())["services"]["worker"]
+    assert added == {"mission": worker["environment"]["RELAYWATCH_MISSION"]}
 
 
 def test_the_marks_of_a_flight_stand_at_the_event_time_that_the_metric_says() -> None:

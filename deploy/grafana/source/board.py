@@ -2,7 +2,8 @@
 metric; what is on it stands in one file a dashboard."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     GridPos,
     Panel,
+    RowPanel,
     VariableModel,
     VariableOption,
     VariableRefresh,
@@ -66,7 +68,7 @@ class Board:
         document["annotations"] = {"list": list(self.marks)}
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
-    def _placed(self) -> Any:
+    def _placed(self) -> Iterator[Panel | RowPanel]:
         """Headings and panels, each with its number and its place."""
         number = y = 0
         for row in self.rows:
@@ -79,7 +81,7 @@ class Board:
                 if x + width > COLUMNS:
                     x, y = 0, y + row.height
                 number += 1
-                panel = builder.build()
+                panel = copy(builder.build())  # dashboards share some
                 panel.id_val = number
                 panel.grid_pos = GridPos(h=row.height, w=width, x=x, y=y)
                 yield panel

@@ -47,6 +47,17 @@ def while_newest(metric: str) -> str:
     )
 
 
+def where_something_came(query: str) -> str:
+    """Of a query by vehicle and origin the series of those origins from which any record has come: every vehicle has a
+    series for every origin from the start."""
+    return f"{query} and on (origin) max by (origin) ({of_origin('relay_watermark_timestamp_seconds')}) > 0"
+
+
+def of_links_heard(query: str) -> str:
+    """Of a query by link and origin the series of those that ever had a record."""
+    return f"{query} and on (link, origin) {of_link('relay_watermark_timestamp_seconds')} > 0"
+
+
 def of_origin(metric: str) -> str:
     """A metric that has an origin and neither link nor vehicle."""
     return _select(metric, ("mission", "origin"), {})

@@ -3,12 +3,21 @@
 from typing import Final
 
 from deploy.grafana.source.board import Board, Row
-from deploy.grafana.source.choices import FLIGHT, LINK, MISSION, ORIGIN, VEHICLE, of_link, of_vehicle, while_newest
-from deploy.grafana.source.incidents import CLOSED_AT, HISTORY, OVER_TIME, RAISED_AT, statement
+from deploy.grafana.source.choices import (
+    FLIGHT,
+    LINK,
+    MISSION,
+    ORIGIN,
+    VEHICLE,
+    of_link,
+    of_vehicle,
+    where_something_came,
+    while_newest,
+)
 from deploy.grafana.source.panels import FRAMES, TIME, lines, mark, stat_panel, timeline
+from deploy.grafana.source.shared import CLOSED_AT, HISTORY, OVER_TIME, RAISED_AT, SIGNAL, STATEMENT, WINDOWS
 from deploy.grafana.source.states import (
     BLUISH_GREEN,
-    CONTACT_WINDOW,
     DISPOSITION,
     FLIGHT_PHASE,
     ORANGE,
@@ -23,13 +32,13 @@ _NOW: Final = Row(
     height=4,
     panels=[
         (4, stat_panel(
-            "Phase",
+            "Phase now",
             (while_newest("relay_flight_phase"), _NAMED),
             "Phase that the vehicle reports, in MAVLink's words.",
             most=3, words=FLIGHT_PHASE, absent="not known",
         )),
         (4, stat_panel(
-            "Altitude",
+            "Altitude now",
             (while_newest("relay_altitude_meters"), _NAMED),
             "Last reported altitude above the place of take-off, while it is known.",
             unit="lengthm", decimals=1, least=None, absent="not known",
@@ -61,7 +70,8 @@ _NOW: Final = Row(
         )),
         (4, stat_panel(
             "Frames missing",
-            (f"max by (vehicle, origin) ({of_vehicle('relay_frames_missing')})", "{{vehicle}} · {{origin}}"),
+            (where_something_came(f"max by (vehicle, origin) ({of_vehicle('relay_frames_missing')})"),
+             "{{vehicle}} · {{origin}}"),
             "Real-time frames of the vehicle, of all its flights, that were sent and not received. Late data make it"
             " less.",
             steps=[(1, ORANGE)], base=BLUISH_GREEN, absent="no worker",
@@ -94,27 +104,22 @@ _STATES: Final = Row(
             "No bar: the phase is not known, or no flight is open.",
             mappings=[mapping(FLIGHT_PHASE)], most=3,
         )),
-        (24, timeline(
-            "Contact windows",
-            [(f"max by (vehicle, origin) ({of_vehicle('relay_contact_window_open')})", "{{vehicle}} · {{origin}}")],
-            "Whether the plan has a window open for the vehicle, by the relay's clock.",
-            mappings=[mapping(CONTACT_WINDOW)], most=1,
-        )),
+        (24, WINDOWS),
         (24, OVER_TIME),
     ],
 )  # fmt: skip
 
 _FRAMES: Final = Row(
-    title="Frames",
+    title="Frames and signal",
     height=8,
     panels=[
-        (12, lines(
+        (8, lines(
             "Frames by disposition",
             [(f"sum by (disposition) (rate({of_link('relay_frames_total')}[$__rate_interval]))", "{{disposition}}")],
             "Every frame of the chosen links has one disposition. A link may carry other vehicles too.",
             unit=FRAMES, decimals=1, colours=DISPOSITION, stacked=True,
         )),
-        (12, lines(
+        (8, lines(
             "Received and missing",
             [
                 (f"sum(max by (vehicle, origin) ({of_vehicle('relay_frames_expected')}))"
@@ -126,10 +131,11 @@ _FRAMES: Final = Row(
             " after the last received frame is unknown and in none of them.",
             unit="none", decimals=0, colours={"received": BLUISH_GREEN, "missing": VERMILLION, "gaps": ORANGE},
         )),
+        (8, SIGNAL),
     ],
 )  # fmt: skip
 
-_SAID: Final = Row(title="What was said", height=8, panels=[(15, HISTORY), (9, statement())])
+_SAID: Final = Row(title="What was said", height=8, panels=[(15, HISTORY), (9, STATEMENT)])
 
 BOARD: Final = Board(
     uid="relaywatch-flight",

@@ -3,21 +3,17 @@
 from typing import Final
 
 from deploy.grafana.source.board import Board, Row
-from deploy.grafana.source.choices import LINK, MISSION, ORIGIN, VEHICLE, of_link, of_vehicle
-from deploy.grafana.source.incidents import HISTORY, OPEN, OVER_TIME, statement
+from deploy.grafana.source.choices import LINK, MISSION, ORIGIN, VEHICLE, of_link, of_links_heard, of_vehicle
 from deploy.grafana.source.panels import alert_list, lines, stat_panel, timeline
+from deploy.grafana.source.shared import HISTORY, OPEN, OVER_TIME, SIGNAL, STATEMENT, WINDOWS
 from deploy.grafana.source.states import (
     BLUISH_GREEN,
-    CONTACT_WINDOW,
     FLIGHT_PHASE,
     LINK_STATE,
     ORANGE,
     VERMILLION,
     mapping,
 )
-
-_EVER_HEARD: Final = f"and on (link, origin) {of_link('relay_watermark_timestamp_seconds')} > 0"
-"""A link has a series for every origin from the start; one that never had a record is no row."""
 
 
 def _open(severity: str) -> str:
@@ -74,22 +70,18 @@ _STATES: Final = Row(
     panels=[
         (24, timeline(
             "Links",
-            [(f"max by (link, origin) ({of_link('relay_link_state')}) {_EVER_HEARD}", "{{link}} · {{origin}}")],
+            [(of_links_heard(f"max by (link, origin) ({of_link('relay_link_state')})"), "{{link}} · {{origin}}")],
             "State of each link that had a record. No bar: no worker was scraped.",
             mappings=[mapping(LINK_STATE)], most=3,
         )),
-        (24, timeline(
-            "Contact windows",
-            [(f"max by (vehicle, origin) ({of_vehicle('relay_contact_window_open')})", "{{vehicle}} · {{origin}}")],
-            "Whether the plan has a window open for the vehicle, by the relay's clock.",
-            mappings=[mapping(CONTACT_WINDOW)], most=1,
-        )),
+        (24, WINDOWS),
         (24, timeline(
             "Flight phase",
             [(f"max by (vehicle, origin) ({of_vehicle('relay_flight_phase')})", "{{vehicle}} · {{origin}}")],
             "Phase that the vehicle reports, in MAVLink's words. No bar: unknown, or no flight is open.",
             mappings=[mapping(FLIGHT_PHASE)], most=3,
         )),
+        (24, OVER_TIME),
     ],
 )  # fmt: skip
 
@@ -119,18 +111,13 @@ _QUALITY: Final = Row(
             " five in a second is bad_frame_burst.",
             unit="percentunit", decimals=1, most=1, steps=[(0.5, VERMILLION)],
         )),
-        (8, lines(
-            "Signal level",
-            [(f"max by (link, origin) ({of_link('relay_signal_level_dbm')})", "{{link}} · {{origin}}")],
-            "As the receiver reports it. A gap: it reports none. What is enough depends on the radio.",
-            unit="dBm", decimals=1, least=None,
-        )),
+        (8, SIGNAL),
     ],
 )  # fmt: skip
 
-_ALERTS: Final = Row(
-    title="Alerts",
-    height=8,
+_OPEN: Final = Row(
+    title="What is open",
+    height=7,
     panels=[
         (15, OPEN),
         (9, alert_list(
@@ -138,16 +125,15 @@ _ALERTS: Final = Row(
             "What the rules say now, whatever the time range and the choices above: also of workers, lag and the"
             " watermark. A rule goes on for an hour after its incident; the tables show at once that it is over.",
         )),
-        (24, OVER_TIME),
-        (15, HISTORY),
-        (9, statement()),
     ],
 )  # fmt: skip
+
+_HISTORY: Final = Row(title="What has happened", height=8, panels=[(15, HISTORY), (9, STATEMENT)])
 
 BOARD: Final = Board(
     uid="relaywatch-links",
     title="Links and alerts",
     description="Is something open, does every link deliver, what has happened? All times are UTC.",
     variables=[MISSION, VEHICLE, LINK, ORIGIN],
-    rows=[_STATS, _STATES, _QUALITY, _ALERTS],
+    rows=[_STATS, _OPEN, _STATES, _QUALITY, _HISTORY],
 )

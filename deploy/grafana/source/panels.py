@@ -33,7 +33,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
-from deploy.grafana.source.states import BLUE, GREY, Words, mapping
+from deploy.grafana.source.states import GREY, SKY_BLUE, Words, mapping
 
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="prometheus")
 """As provisioning/datasources/prometheus.yml names it."""
@@ -59,7 +59,7 @@ def stat_panel(
     least: float | None = 0,
     most: float | None = None,
     steps: Steps = (),
-    base: str = BLUE,
+    base: str = SKY_BLUE,
     words: Words | None = None,
     absent: str = "none",
     name: bool = False,
@@ -113,13 +113,13 @@ def lines(
         .datasource(SOURCE)
         .targets([_query(query, ref).range() for ref, query in zip("ABCDEF", queries)])
         .unit(unit)
-        .thresholds(_thresholds(steps, BLUE))
+        .thresholds(_thresholds(steps, SKY_BLUE))
         .thresholds_style(
             common.GraphThresholdsStyleConfig().mode(
                 GraphThresholdsStyleMode.DASHED if steps else GraphThresholdsStyleMode.OFF
             )
         )
-        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.SHADES).fixed_color(BLUE))
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.SHADES).fixed_color(SKY_BLUE))
         .span_nulls(False)
         .show_points(VisibilityMode.AUTO)
         .line_width(2)

@@ -3,7 +3,16 @@
 from typing import Final
 
 from deploy.grafana.source.board import Board, Row
-from deploy.grafana.source.choices import LINK, MISSION, ORIGIN, of_link, of_mission, of_origin, of_workers
+from deploy.grafana.source.choices import (
+    LINK,
+    MISSION,
+    ORIGIN,
+    of_link,
+    of_links_heard,
+    of_mission,
+    of_origin,
+    of_workers,
+)
 from deploy.grafana.source.panels import FRAMES, RECORDS, lines, stat_panel, timeline
 from deploy.grafana.source.states import (
     BLUISH_GREEN,
@@ -20,7 +29,8 @@ from deploy.grafana.source.states import (
 
 
 def _quantile(share: float, metric: str, by: str) -> str:
-    return f"histogram_quantile({share}, sum by (le, {by}) (rate({metric}[$__rate_interval])))"
+    """Of nothing there is no quantile: `>= 0` leaves out what is not a number."""
+    return f"histogram_quantile({share}, sum by (le, {by}) (rate({metric}[$__rate_interval]))) >= 0"
 
 
 _LAG: Final = f"max by (topic, partition) ({of_mission('relay_consumer_lag_records')})"
@@ -43,7 +53,7 @@ _NOW: Final = Row(
             steps=[(1, VERMILLION)], base=BLUISH_GREEN,
         )),
         (4, stat_panel(
-            "Records waiting",
+            "Waiting in all",
             (f"sum({_LAG})", "waiting"),
             "Records that are published and not yet taken, over all topics.",
             base=BLUISH_GREEN, absent="not known",
@@ -81,7 +91,7 @@ _THROUGHPUT: Final = Row(
         )),
         (8, lines(
             "Frames taken",
-            [(f"sum by (link, origin) (rate({of_link('relay_frames_total')}[$__rate_interval]))",
+            [(of_links_heard(f"sum by (link, origin) (rate({of_link('relay_frames_total')}[$__rate_interval]))"),
               "{{link}} · {{origin}}")],
             "Whatever their disposition.",
             unit=FRAMES, decimals=1,
@@ -175,7 +185,7 @@ _WORKERS: Final = Row(
     height=7,
     panels=[
         (24, timeline(
-            "Workers",
+            "State of the workers",
             [(
                 f"sum by (instance) ({of_workers('up')}) + (sum by (instance) ({of_mission('relay_worker_ready')})"
                 f" or sum by (instance) ({of_workers('up')}) * 0)",

@@ -85,9 +85,9 @@ DISPOSITION: Final = {
     "bad": VERMILLION,
     "out_of_scope": ORANGE,
 }
-STAGE: Final = {"decode": BLUE, "command": ORANGE, "watch": BLUISH_GREEN}
-TOPIC: Final = {"frames": BLUE, "commands": ORANGE, "telemetry": BLUISH_GREEN}
-ORIGIN: Final = {"live": BLUE, "replay": ORANGE, "test": REDDISH_PURPLE}
+STAGE: Final = {"decode": SKY_BLUE, "command": ORANGE, "watch": BLUISH_GREEN}
+TOPIC: Final = {"frames": SKY_BLUE, "commands": ORANGE, "telemetry": BLUISH_GREEN}
+ORIGIN: Final = {"live": SKY_BLUE, "replay": ORANGE, "test": REDDISH_PURPLE}
 
 
 def mapping(words: Words) -> ValueMapping:

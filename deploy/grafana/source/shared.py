@@ -1,13 +1,10 @@
-"""Incidents as tables and a timeline, for every dashboard that shows them."""
+"""Panels that more than one dashboard has: incidents, contact windows, signal, and where the words are."""
 
 from typing import Final
 
-from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models.dashboard import Panel
-
-from deploy.grafana.source.choices import of_vehicle
-from deploy.grafana.source.panels import TIME, rows, timeline, words
-from deploy.grafana.source.states import INCIDENT_TYPE, SEVERITY, mapping, open_or_not, plain
+from deploy.grafana.source.choices import of_link, of_vehicle, where_something_came
+from deploy.grafana.source.panels import TIME, lines, rows, timeline, words
+from deploy.grafana.source.states import CONTACT_WINDOW, INCIDENT_TYPE, SEVERITY, mapping, open_or_not, plain
 
 _RAISED: Final = f"max by (vehicle, type, origin) ({of_vehicle('relay_incident_raised_timestamp_seconds')})"
 _CLOSED: Final = f"max by (vehicle, type, origin) ({of_vehicle('relay_incident_closed_timestamp_seconds')})"
@@ -71,10 +68,30 @@ text, so it is not on this page, and no label carries a piece of it. It is whole
 - `relaywatch analyze FILE` for a recording;
 - the topic `relay.alerts`, for programs.
 
+What each type of incident means, what it does not mean and what to do next: `docs/runbook`.
+
 No panel here says why communications ended: frames do not say.
 """
 
 
-def statement() -> Builder[Panel]:
-    """Where the words are."""
-    return words("Statement", _STATEMENT, "Where to read what relaywatch says in words.")
+STATEMENT: Final = words("Statement", _STATEMENT, "Where to read what relaywatch says in words.")
+
+WINDOWS: Final = timeline(
+    "Contact windows",
+    [(
+        where_something_came(f"max by (vehicle, origin) ({of_vehicle('relay_contact_window_open')})"),
+        "{{vehicle}} · {{origin}}",
+    )],
+    "Whether the plan has a window open for the vehicle, by the relay's clock.",
+    mappings=[mapping(CONTACT_WINDOW)],
+    most=1,
+)  # fmt: skip
+
+SIGNAL: Final = lines(
+    "Signal level",
+    [(f"max by (link, origin) ({of_link('relay_signal_level_dbm')})", "{{link}} · {{origin}}")],
+    "As the receiver reports it. A gap: it reports none, or nothing is heard. What is enough depends on the radio.",
+    unit="dBm",
+    decimals=1,
+    least=None,
+)
