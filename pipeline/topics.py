@@ -2,6 +2,7 @@
 stands; and the records themselves, as CloudEvents 1.0 in binary mode. Knows no Kafka client."""
 
 import base64
+import datetime as dt
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -148,13 +149,18 @@ class Envelope(NamedTuple):
     """Event time, RFC 3339 with nanoseconds."""
     run: Run
     content_type: str
+    published: str = ""
+    """Of telemetry: Kafka's timestamp of the record that it was made from, RFC 3339. Says how long the way took."""
 
 
 def write_headers(envelope: Envelope) -> Headers:
     """`ce_` and the attribute; the content type has no prefix. `ce_run` is left out when live: CloudEvents has no
     empty attribute."""
     before, after = _same_headers(envelope.topic, envelope.kind, envelope.source, envelope.run, envelope.content_type)
-    own = (("ce_id", envelope.id), ("ce_subject", envelope.subject), ("ce_time", envelope.time))
+    own = (
+        ("ce_id", envelope.id), ("ce_subject", envelope.subject), ("ce_time", envelope.time),
+        ("ce_published", envelope.published),
+    )  # fmt: skip
     return (*before, *((name, value.encode()) for name, value in own if value), *after)
 
 
@@ -195,7 +201,7 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
     return Envelope(
         topic=topic, kind=kind, id=texts["ce_id"], source=texts["ce_source"], subject=texts.get("ce_subject", ""),
         time=texts.get("ce_time", ""), run=_read_run(texts["ce_origin"], texts.get("ce_run", "")),
-        content_type=texts["content-type"],
+        content_type=texts["content-type"], published=texts.get("ce_published", ""),
     )  # fmt: skip
 
 
@@ -217,6 +223,15 @@ def run_of(headers: Mapping[str, bytes]) -> Run:
         return read_headers(headers).run
     except RecordError:
         return Run()
+
+
+def published_at(headers: Mapping[str, bytes]) -> int | None:
+    """Nanoseconds of `ce_published`; None where it is missing or no time."""
+    try:
+        moment = dt.datetime.fromisoformat(headers["ce_published"].decode())
+        return int(moment.timestamp() * 1_000_000) * 1000
+    except (KeyError, ValueError):
+        return None
 
 
 @lru_cache(_REMEMBERED)
@@ -248,11 +263,13 @@ def event_time(record: Record) -> int:
     return record.relay_receive_time if isinstance(record, DataEnded) else record.earth_receive_time
 
 
-def telemetry_message(namespace: str, telemetry: Telemetry, run: Run) -> Message:
+def telemetry_message(namespace: str, telemetry: Telemetry, run: Run, published: int | None = None) -> Message:
+    """`published`: Kafka's timestamp of the record that it was made from, nanoseconds."""
     moment = telemetry.earth_receive_time if telemetry.relay_receive_time is None else telemetry.relay_receive_time
     envelope = Envelope(
         topic="telemetry", kind=telemetry.kind, id=f"{telemetry.origin}/{telemetry.vehicle}",
         source="relaywatch/decode", subject=telemetry.vehicle, time=rfc3339(moment) or "", run=run, content_type=JSON,
+        published=rfc3339(published) or "",
     )  # fmt: skip
     return _message(namespace, telemetry.vehicle, encode_telemetry(telemetry), envelope)
 

@@ -99,12 +99,14 @@ class VehicleState:
     def mark(self, name: str) -> None:
         self._changed.add(name)
 
+    def contains(self, origin: Origin) -> bool:
+        return origin.offset <= self.seen.get(f"{origin.topic}/{origin.partition}", -1)
+
     def has_seen(self, origin: Origin) -> bool:
         """Whether a record is contained; from now on it is."""
-        partition = f"{origin.topic}/{origin.partition}"
-        if origin.offset <= self.seen.get(partition, -1):
+        if self.contains(origin):
             return True
-        self.seen[partition] = origin.offset
+        self.seen[f"{origin.topic}/{origin.partition}"] = origin.offset
         self.mark("")
         return False
 

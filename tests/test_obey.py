@@ -21,8 +21,6 @@ from pipeline.commands import (
     Shelve,
     Unshelve,
 )
-from pipeline.measures.vehicles import VehicleCounts, vehicle_gauges
-from pipeline.metrics import INCIDENTS_ACTIVE
 from pipeline.mission.model import ExpectedLoss, Window
 from pipeline.outputs import Flight, Revision, rfc3339
 from pipeline.records import SECOND, Origin
@@ -133,15 +131,6 @@ def test_closed_by_a_person_stays_so_whatever_the_evidence_says_afterwards() -> 
     assert (last.state, last.close_reason, last.ended_at) == ("closed", "operator", at(33))
     assert any("Next good frame" in sentence for sentence in last.known)
     assert last.episodes[0][1] is not None
-
-
-def test_an_incident_that_a_person_closed_is_not_active() -> None:
-    counts = VehicleCounts()
-    for output in after(*STREAM[:RAISED], *passed_on(close())):
-        assert not isinstance(output, Refusal)
-        list(counts.take(output))
-    active = [one for one in vehicle_gauges("ingenuity", "test", [counts]) if one.metric is INCIDENTS_ACTIVE]
-    assert [one.value for one in active] == [0] * len(active)
 
 
 def test_a_shelf_ends_with_the_record_by_which_the_relays_clock_passes_it() -> None:

@@ -1,56 +1,124 @@
-"""What is said of a vehicle, as samples."""
+"""What is known and what was last said of a vehicle, as gauges: a pure function of its state. Knows no rule: it asks
+the picture and what was published."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
-from pipeline.measures.links import LinkCounts
-from pipeline.metrics import ALERT_TYPES, INCIDENTS_ACTIVE, INCIDENTS_OPENED, MISSING, SEVERITIES, Sample
-from pipeline.outputs import Output, Revision
-from pipeline.records import OriginKind
+from pipeline.incidents import Published
+from pipeline.metrics import (
+    ALERT_TYPES,
+    ALTITUDE,
+    CLOSED_AT,
+    EXPECTED,
+    FLIGHT_INFO,
+    GAPS,
+    INCIDENTS_ACTIVE,
+    INCIDENTS_BY_STATE,
+    LAST_FRAME,
+    MISSING,
+    OPEN_STATES,
+    PHASE,
+    RAISED_AT,
+    SEVERITIES,
+    WINDOW_OPEN,
+    Sample,
+)
+from pipeline.mission.model import Mission, Vehicle
+from pipeline.records import SECOND, OriginKind
+from pipeline.verdicts.flights import flights_of
+from pipeline.verdicts.ledger import totals_of
+from pipeline.verdicts.picture import Picture, SampleKey, Values
+from pipeline.verdicts.relay_outage import TYPE as RELAY_OUTAGE
+from pipeline.watch import VehicleState
 
-_FLIGHTS_COUNTED: Final = 64
+_EVER: Final = 1 << 62
+ON_GROUND: Final = 0
+TAKEOFF: Final = 1
+IN_AIR: Final = 2
+LANDING: Final = 3
 
 
-@dataclass(slots=True)
-class VehicleCounts:
-    """What was already counted of one (run, vehicle). Kept with the vehicle's state; JSON-able by `asdict`."""
-
-    open: dict[str, list[str]] = field(default_factory=dict)
-    """Incident id → type and severity."""
-    missing: dict[str, int] = field(default_factory=dict)
-    """Flight → frames missing, of the newest flights; the others stand in `missing_before`."""
-    missing_before: int = 0
-
-    def take(self, output: Output) -> Iterator[Sample]:
-        """An incident raised by this output; the gauges are read off with `vehicle_gauges`."""
-        if isinstance(output, Revision):
-            if output.revision == 1:
-                yield Sample(INCIDENTS_OPENED, (output.vehicle, output.type, output.origin), 1)
-            if output.state == "open":
-                self.open[output.incident_id] = [output.type, output.severity]
-            else:
-                self.open.pop(output.incident_id, None)
-            return
-        missing = output.facts.get("frames_missing")
-        self.missing[output.name] = missing if isinstance(missing, int) else 0
-        if len(self.missing) > _FLIGHTS_COUNTED:
-            self.missing_before += self.missing.pop(next(iter(self.missing)))
+def vehicle_gauges(vehicle: str, origin: OriginKind, state: VehicleState, mission: Mission) -> Iterator[Sample]:
+    """All of one vehicle in one run. What is not known is left out."""
+    picture = Picture(state.evidence_for(vehicle, mission), mission.vehicle(vehicle), state.planned(mission))
+    place = vehicle, origin
+    yield from _frames(picture, place)
+    yield from _flight(picture, place, _is_outage(state, picture))
+    yield from _incidents(list(state.published.values()), place)
 
 
-def vehicle_gauges(vehicle: str, origin: OriginKind, counts: Collection[VehicleCounts]) -> Iterator[Sample]:
-    """The gauges of one vehicle over all runs of one origin."""
+def _frames(picture: Picture, place: tuple[str, str]) -> Iterator[Sample]:
+    # Before the first record the picture has no link to speak of.
+    totals = totals_of(picture, -_EVER, _EVER) if picture.links else {"received": 0, "missing": 0, "gaps": 0}
+    yield Sample(MISSING, place, totals["missing"])
+    yield Sample(GAPS, place, totals["gaps"])
+    yield Sample(EXPECTED, place, totals["received"] + totals["missing"])
+
+
+def _flight(picture: Picture, place: tuple[str, str], is_outage: bool) -> Iterator[Sample]:
+    mark = picture.watermark
+    windows = [one for one in picture.mission.plan.windows if one.vehicle == picture.vehicle.name]
+    yield Sample(WINDOW_OPEN, place, mark is not None and any(one.starts_at <= mark < one.ends_at for one in windows))
+    last = picture.last_live_frame
+    yield Sample(LAST_FRAME, place, 0 if last is None else last / SECOND)
+    flights = flights_of(picture)
+    if flights:
+        yield Sample(FLIGHT_INFO, (place[0], flights[-1].name, place[1]), 1)
+    if is_outage or mark is None or all(picture.is_over(session) for session in picture.sessions):
+        return
+    altitude = _fresh(picture, mark, picture.newest_sample(lambda key, values: values.altitude is not None))
+    if altitude is not None and altitude[1].altitude is not None:
+        yield Sample(ALTITUDE, place, altitude[1].altitude)
+    told = _fresh(
+        picture, mark, picture.newest_sample(lambda key, values: key.state is not None or key.phase is not None)
+    )
+    phase = None if told is None else _phase(told[0], picture.vehicle)
+    if phase is not None and flights and flights[-1].over_at is None:
+        yield Sample(PHASE, place, phase)
+
+
+def _fresh(picture: Picture, mark: int, sample: tuple[SampleKey, Values] | None) -> tuple[SampleKey, Values] | None:
+    return sample if sample is not None and mark - sample[1].at <= picture.suspect else None
+
+
+def _phase(key: SampleKey, vehicle: Vehicle) -> int | None:
+    """MAVLink's landed state, of what the mission says its phases mean; None where it says neither."""
+    if key.landed is True or key.state == "ground":
+        # The flag is often set before take-off too: then the vehicle is on the ground as well.
+        return ON_GROUND
+    if key.phase in vehicle.meanings.descending:
+        return LANDING
+    if key.state != "flight":
+        return None
+    return TAKEOFF if key.phase == "takeoff" else IN_AIR
+
+
+def _is_outage(state: VehicleState, picture: Picture) -> bool:
+    """While a relay is quiet, and no frame has come since, nothing is known of the vehicle."""
+    last = picture.last_live_frame
+    return any(
+        one.state == "open"
+        and one.incident.type == RELAY_OUTAGE
+        and (last is None or last <= one.incident.episodes[-1][0])
+        for one in state.published.values()
+    )
+
+
+def _incidents(published: list[Published], place: tuple[str, str]) -> Iterator[Sample]:
+    vehicle, origin = place
+    is_open = [one for one in published if one.state == "open"]
+    active = Counter((one.incident.type, one.incident.severity) for one in is_open if one.life.state != "shelved")
+    by_state = Counter(one.life.state for one in is_open)
     for alert, severity in product(ALERT_TYPES, SEVERITIES):
-        number = sum(list(one.open.values()).count([alert, severity]) for one in counts)
-        yield Sample(INCIDENTS_ACTIVE, (vehicle, alert, severity, origin), number)
-    yield Sample(MISSING, (vehicle, origin), sum(one.missing_before + sum(one.missing.values()) for one in counts))
-
-
-@dataclass(slots=True)
-class NoCounts:
-    """Of what nothing is counted."""
-
-
-def as_json(counts: LinkCounts | VehicleCounts | NoCounts) -> dict[str, Any]:
-    return {name: getattr(counts, name) for name in counts.__slots__}
+        yield Sample(INCIDENTS_ACTIVE, (vehicle, alert, severity, origin), active[alert, severity])
+    for life in OPEN_STATES:
+        yield Sample(INCIDENTS_BY_STATE, (vehicle, life, origin), by_state[life])
+    stood = [one for one in published if one.withdrawn_at is None]
+    for alert in ALERT_TYPES:
+        episodes = [episode for one in stood if one.incident.type == alert for episode in one.incident.episodes]
+        ends = [ended for _, ended in episodes if ended is not None]
+        ends += [one.life.closed_at for one in stood if one.incident.type == alert and one.life.closed_at is not None]
+        yield Sample(RAISED_AT, (vehicle, alert, origin), max((raised for raised, _ in episodes), default=0) / SECOND)
+        yield Sample(CLOSED_AT, (vehicle, alert, origin), max(ends, default=0) / SECOND)

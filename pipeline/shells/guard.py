@@ -8,7 +8,7 @@ can pass over unacknowledged records, records can vanish at start-up or rebalanc
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -17,21 +17,19 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from pipeline import topics
-from pipeline.metrics import Sample
 from pipeline.records import Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.inbox import Inbox, Waiting
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lives import Lives
 from pipeline.shells.log_offsets import ends_of, first_offset_from
+from pipeline.shells.meter import Meter
 from pipeline.shells.stages import Incoming
 from pipeline.shells.tables import VersionedTable
 from pipeline.shells.transport import App, Outbound, Producer
 from pipeline.shells.versions import ChunkTooLargeError, Entry, StateError, progress_entry
 
 logger = logging.getLogger(__name__)
-
-Apply = Callable[[Iterable[Sample]], None]
 
 
 @dataclass(slots=True)
@@ -43,7 +41,7 @@ class Guard:
     lives: Lives
     table: VersionedTable
     inbox: Inbox
-    apply: Apply
+    meter: Meter
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a batch is in flight: a rebalance waits for it."""
     owned: bool = False
@@ -61,6 +59,7 @@ class Guard:
     def revoked(self) -> None:
         self.owned = False
         self.revocations += 1
+        self.meter.withdrawn()
 
     async def restored(self) -> None:
         """The changelog of what is assigned has been read to its end; no stream goes on yet."""
@@ -72,7 +71,8 @@ class Guard:
         self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
         self.inbox.clear()
         self.lives.restored()
-        self.apply(self.lives.gauges())
+        if revocations == self.revocations:
+            self.meter.assigned(self.partitions)
         # Taken away again while the log was asked: another recovery follows.
         self.owned = revocations == self.revocations
 
@@ -112,6 +112,15 @@ class Guard:
         """Drop the state of runs that are over."""
         await self._guarded(self._drop_finished(time.time_ns()))
 
+    async def show_what_moved(self) -> None:
+        """The gauges of links or vehicles whose last batch was let go a moment ago."""
+        if self.owned:
+            await self._guarded(self._show_what_moved())
+
+    async def _show_what_moved(self) -> None:
+        if self.owned:
+            self.meter.show_what_moved()
+
     async def _guarded(self, work: Awaitable[None]) -> None:
         async with self.lock:
             try:
@@ -128,26 +137,30 @@ class Guard:
                 leave(EXIT_FAILED, f"a batch of {self.source} failed; starting again from the state")
 
     async def _step(self, taken: Sequence[Waiting]) -> None:
+        began = time.monotonic()
         generation = self.app.consumer_generation_id
         # What an earlier owner's fetch left is neither used nor let go.
         records = [one.record for one in taken if self.owned and one.generation == generation]
         progress = await self._check_holes(records)
         # Progress is written last: what it covers is in outputs and state already.
         done = self.table.versions.progress
-        folded = self.lives.fold([_incoming(one) for one in records if one.offset > done.get(one.partition, -1)])
+        new = [_incoming(one) for one in records if one.offset > done.get(one.partition, -1)]
+        folded = self.lives.fold(new)
         changes = self.lives.changes(folded)
         await self._send_all(
-            Outbound(one.topic, place, one.key, one.value, one.headers) for one, place in folded.outgoing
+            Outbound(one.topic, place, one.key, one.value, one.headers) for one, place, _ in folded.outgoing
         )
         await self._write([entry for change in changes for entry in change.entries])
         # In one partition, in this order, by an idempotent producer: progress is never without its heads.
         await self._write([*(change.head_entry for change in changes), *progress])
-        gauges = self.lives.written(folded, changes)
+        moved = self.lives.written(folded, changes)
         for entry in progress:
             # This lets the records go.
             self.table.versions.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
-        self.apply(folded.samples)
-        self.apply(gauges)
+        folded.repeated += len(records) - len(new)
+        self.meter.taken([one.partition for one in records], folded, moved, time.monotonic() - began)
+        if reason := self.meter.too_many_rejected():
+            leave(EXIT_NEVER_AGAIN, reason)
 
     async def _check_holes(self, records: Iterable[ConsumerRecord[Any, Any]]) -> list[Entry]:
         """The progress these records make; ends the process where one before them did not come."""
@@ -182,7 +195,7 @@ class Guard:
         await self._write(leftovers)
         for entry in leftovers:
             self.table.versions.replay(entry.partition, entry.key, None)
-        self.apply(self.lives.gauges())
+        self.meter.runs_ended(end.owner for end in ends)
 
     async def _send_all(self, records: Iterable[Outbound]) -> None:
         await cast(Producer, self.app.producer).send_all(records)

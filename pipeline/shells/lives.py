@@ -1,18 +1,17 @@
 """The states of one stage while records pass: folds a batch record by record, and says what has to be written. Knows
 state and its storage; knows no Kafka client and sends nothing."""
 
-import copy
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple, cast
 
 from pipeline import metrics, topics
 from pipeline.errors import RecordError
-from pipeline.measures.vehicles import as_json
+from pipeline.measures.links import LinkCounts
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, OriginKind, Run
-from pipeline.shells.stages import Counts, Incoming, Live, Outgoing, Parsed, Stage
+from pipeline.shells.stages import Incoming, Live, Outgoing, Parsed, Stage
 from pipeline.shells.versions import Change, Entry, Owner, StateError, Versions
 from pipeline.topics import Rejected, TopicName
 
@@ -34,15 +33,22 @@ class Folded:
 
     outgoing: list[Outgoing] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    rejected: list[tuple[Origin, RecordError]] = field(default_factory=list)
+    repeated: int = 0
     touched: dict[Owner, tuple[Live, int]] = field(default_factory=dict)
     """State and source partition of each owner that the batch changed."""
 
 
-class _Tally(NamedTuple):
-    """What the gauges need of an owner whose state is not at hand."""
+class _Began(NamedTuple):
+    """Orders the runs of one origin."""
 
-    origin: OriginKind
-    counts: Counts
+    at: int
+    """Kafka's timestamp of its first record, nanoseconds."""
+    owner: Owner
+
+
+Place = tuple[str, OriginKind]
+"""A link or vehicle, and the origin of runs."""
 
 
 class _FoldError(Exception):
@@ -62,16 +68,13 @@ class Lives:
     versions: Versions
     at_hand: dict[Owner, Live] = field(default_factory=dict)
     """In order of last use."""
-    tallies: dict[Owner, _Tally] = field(default_factory=dict)
+    newest: dict[Place, _Began] = field(default_factory=dict)
+    """Of each link or vehicle the run of an origin that began last: the one whose gauges are shown."""
 
     def restored(self) -> None:
         """`versions` was read anew: nothing at hand counts any more."""
         self.at_hand.clear()
-        self.tallies.clear()
-        for owner in self.versions.owners:
-            head = self.versions.head(owner)
-            if head is not None and not head.get("over"):
-                self.tallies[owner] = _Tally(head["origin"], self.stage.counts(head["counts"]))
+        self._find_newest()
 
     def fold(self, batch: Sequence[Incoming]) -> Folded:
         """Record by record in order of offset: what comes out does not depend on how they were grouped.
@@ -98,30 +101,35 @@ class Lives:
             changes = live.state.take_changes()
             if changes:
                 about = {
-                    "counts": as_json(live.counts), "origin": live.run.origin, "touched_at": live.touched_at,
+                    "counts": asdict(live.counts), "origin": live.run.origin, "touched_at": live.touched_at,
+                    "began_at": live.began_at,
                 }  # fmt: skip
                 made.append(self.versions.change(owner, partition, live.offset, changes, about))
         return made
 
-    def written(self, folded: Folded, changes: Iterable[Change]) -> Iterator[Sample]:
-        """Everything of a batch is acknowledged. Gives the gauges that it moved."""
+    def written(self, folded: Folded, changes: Iterable[Change]) -> set[Place]:
+        """Everything of a batch is acknowledged. Gives the places whose gauges it may have moved."""
         for change in changes:
             self.versions.take(change)
+        moved = set()
         for owner, (live, _) in folded.touched.items():
-            self.tallies[owner] = _Tally(live.run.origin, copy.deepcopy(live.counts))
+            place, began = (owner.name, live.run.origin), _Began(live.began_at, owner)
+            self.newest[place] = max(self.newest.get(place, began), began)
+            moved.add(place)
         for owner in list(self.at_hand)[:-_LIVES_KEPT]:
             del self.at_hand[owner]
-        return self.gauges({(owner.name, live.run.origin) for owner, (live, _) in folded.touched.items()})
+        return moved
 
-    def gauges(self, places: Iterable[tuple[str, OriginKind]] | None = None) -> Iterator[Sample]:
-        """Of these names and origins; None: of all there are."""
-        if places is None:
-            places = {(owner.name, tally.origin) for owner, tally in self.tallies.items()}
-        for name, origin in places:
-            counts = [
-                tally.counts for owner, tally in self.tallies.items() if (owner.name, tally.origin) == (name, origin)
-            ]
-            yield from self.stage.gauges(name, origin, counts)
+    def gauges(self, place: Place) -> Iterable[Sample]:
+        """What can be said of a link or vehicle, in the newest run of an origin; nothing where there is no such run.
+        Raises StateError."""
+        newest = self.newest.get(place)
+        if newest is None or newest.owner not in self.versions.owners:
+            return ()
+        live = self.at_hand.get(newest.owner)
+        if live is None:
+            live = self.at_hand[newest.owner] = self._read(newest.owner)
+        return self.stage.gauges(place[0], live)
 
     def finished(self, now: int) -> tuple[list[Change], list[Entry]]:
         """Runs that are over: (heads that say so, entries that drop what is left of those that said so before).
@@ -146,7 +154,15 @@ class Lives:
         for end in ends:
             self.versions.take(end)
             self.at_hand.pop(end.owner, None)
-            self.tallies.pop(end.owner, None)
+        self._find_newest()
+
+    def _find_newest(self) -> None:
+        self.newest.clear()
+        for owner in self.versions.owners:
+            head = self.versions.head(owner)
+            if head is not None and not head.get("over"):
+                place, began = (owner.name, head["origin"]), _Began(head.get("began_at", head["touched_at"]), owner)
+                self.newest[place] = max(self.newest.get(place, began), began)
 
     def _take(self, incoming: Incoming, refused: RecordError | None, folded: Folded) -> None:
         try:
@@ -154,16 +170,19 @@ class Lives:
                 raise refused
             parsed = self._parse(incoming)
             live = self._live(parsed.owner, parsed)
-            if incoming.origin.offset <= live.offset:
+            if incoming.origin.offset <= live.offset or self.stage.repeats(live, parsed):
+                folded.repeated += 1
                 return
         except RecordError as fault:
             folded.outgoing.append(self._rejected(incoming, fault))
             folded.samples.append(Sample(metrics.REJECTED, (fault.reason,), 1))
+            folded.rejected.append((incoming.origin, fault))
             return
         folded.touched[parsed.owner] = live, incoming.origin.partition
         made, counted = self._fold_one(live, parsed, incoming)
         live.offset = incoming.origin.offset
         live.touched_at = max(live.touched_at, incoming.timestamp)
+        live.began_at = live.began_at or incoming.timestamp
         folded.outgoing += made
         folded.samples += counted
 
@@ -207,24 +226,27 @@ class Lives:
     def _open(self, owner: Owner, parsed: Parsed) -> Live:
         head = self.versions.head(owner)
         if head is None:
-            return self.stage.open(None, self.stage.counts({}), -1, parsed.run)
+            return self.stage.open(None, LinkCounts(), -1, parsed.run)
         if head.get("over"):
             raise RecordError(
                 "run_over",
                 f"run {owner.run!r:.140} had no record for {FINISHED_AFTER // DAY} day and its state was dropped: "
                 "publish it again as a new run",
             )
+        return self._read(owner)
+
+    def _read(self, owner: Owner) -> Live:
         found = self.versions.read(owner)
         assert found is not None
         offset, head, chunks = found
         run = Run(id=owner.run, origin=head["origin"])
         try:
-            live = self.stage.open({"": head["state"], **chunks}, self.stage.counts(head["counts"]), offset, run)
+            live = self.stage.open({"": head["state"], **chunks}, LinkCounts.restore(head["counts"]), offset, run)
         except Exception as fault:
             raise StateError(
                 f"state of {owner.name} in run {owner.run or 'live'!r} cannot be read: {fault!r}"
             ) from fault
-        live.touched_at = head["touched_at"]
+        live.touched_at, live.began_at = head["touched_at"], head.get("began_at", head["touched_at"])
         return live
 
     def _rejected(self, incoming: Incoming, fault: RecordError) -> Outgoing:

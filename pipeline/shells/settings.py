@@ -93,6 +93,16 @@ def _session(value: str) -> float:
     return seconds
 
 
+def _share(value: str) -> float:
+    try:
+        share = float(value)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise ValueError("give a share above 0 and at most 1, for example 0.5; 1 never stops")
+    return share
+
+
 def _log_level(value: str) -> str:
     if value.lower() not in _LOG_LEVELS:
         raise ValueError(f"give one of {', '.join(_LOG_LEVELS)}")
@@ -133,13 +143,21 @@ class Settings:
     kafka: str = _setting("127.0.0.1:9092", _servers, "Kafka's bootstrap servers, host:port joined by commas")
     namespace: str = _setting("relay", _namespace, "prefix of topics, consumer group and worker name")
     mission: str = _setting("ingenuity", _text, "a shipped mission's name, or the path of a mission file")
-    instance: str = _setting("", str, "name of this worker in its group; empty: host name and metrics port")
+    instance: str = _setting(
+        "", str, "name of this worker in its group; empty: host name and metrics port or, with port 0, a free number"
+    )
     metrics_host: str = _setting("127.0.0.1", _text, "address on which /metrics, /live and /ready are served")
     metrics_port: int = _setting(9464, _port, "port of /metrics, /live and /ready; 0 takes any free one")
     kafka_timeout: float = _setting(8.0, _seconds, "seconds to wait for Kafka before giving up")
     batch_records: int = _setting(200, _count, "records a worker takes at once at most")
     session_seconds: float = _setting(
         10.0, _session, "seconds without a sign of life of a worker after which others take its partitions"
+    )
+    stalled_after: float = _setting(
+        60.0, _seconds, "seconds without progress, while records wait, after which a worker is started again"
+    )
+    rejected_share: float = _setting(
+        0.5, _share, "share of the last 200 records of a partition; where more are rejected a worker stops; 1: never"
     )
     log_level: str = _setting("info", _log_level, "least severity that is logged")
     security_protocol: str = _setting("PLAINTEXT", _protocol, "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
@@ -173,7 +191,8 @@ class Settings:
 
     @property
     def instance_name(self) -> str:
-        return self.instance or f"{socket.gethostname()}-{self.metrics_port}"
+        """Empty with port 0 and no name of its own (`instance.named` finds one)."""
+        return self.instance or (f"{socket.gethostname()}-{self.metrics_port}" if self.metrics_port else "")
 
     @property
     def log_level_number(self) -> int:

@@ -1,7 +1,7 @@
 """The stages as the worker runs them: one record in, its outputs and metrics out. Knows records and topics;
 knows no Kafka client."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -9,12 +9,12 @@ from pipeline import flow, metrics, topics
 from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.flow import Refusal
-from pipeline.measures.links import LinkCounts, link_gauges
-from pipeline.measures.vehicles import NoCounts, VehicleCounts, vehicle_gauges
-from pipeline.metrics import Sample
+from pipeline.measures.links import LinkCounts
+from pipeline.measures.vehicles import vehicle_gauges
+from pipeline.metrics import Sample, StageName, Subject
 from pipeline.mission.model import Mission
-from pipeline.outputs import Output, Revision
-from pipeline.records import Origin, OriginKind, Record, Run, decode_record
+from pipeline.outputs import Flight, Output
+from pipeline.records import SECOND, Origin, OriginKind, Record, Run, decode_record
 from pipeline.shells.versions import Owner
 from pipeline.telemetry import Telemetry, decode_telemetry
 from pipeline.topics import Message, Rejected, TopicName
@@ -55,12 +55,11 @@ class Incoming(NamedTuple):
     """Kafka's: processing time, nanoseconds."""
 
 
-Counts = LinkCounts | VehicleCounts | NoCounts
-
-
 class Outgoing(NamedTuple):
     message: Message
     partition: int
+    published: tuple[OriginKind, int] | None = None
+    """Of an alert: origin and Kafka's timestamp of the frames record that led to it, nanoseconds."""
 
 
 @dataclass(slots=True)
@@ -68,12 +67,15 @@ class Live:
     """The state of one owner while records pass."""
 
     state: State
-    counts: Counts
+    counts: LinkCounts
+    """Of a link; of all else there is none."""
     offset: int
     """Highest offset of the stage's own topic that it contains."""
     run: Run
     touched_at: int = 0
     """Kafka's timestamp of the newest record it contains, nanoseconds."""
+    began_at: int = 0
+    """That of the first."""
 
 
 Partitions = Mapping[TopicName, int]
@@ -90,6 +92,13 @@ class Stage(Protocol):
     """What differs between the agents."""
 
     @property
+    def name(self) -> StageName: ...
+
+    @property
+    def subject(self) -> Subject:
+        """Whose states it has."""
+
+    @property
     def source(self) -> TopicName: ...
 
     @property
@@ -100,14 +109,16 @@ class Stage(Protocol):
 
     def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]: ...
 
-    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live: ...
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        """Whether the state contains it already, though it stands at a new offset."""
 
-    def counts(self, stored: Mapping[str, Any]) -> Counts:
-        """What `as_json` made of an owner's counts; of nothing: none yet."""
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live: ...
 
-    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
-        """Metrics of one link or vehicle that are a function of its states, not of what passes. `counts`: of all
-        its runs of this origin."""
+    def names(self, partitions: Collection[int]) -> list[str]:
+        """The links or vehicles of these partitions of the source."""
+
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
+        """Metrics of one link or vehicle that are a function of its state, not of what passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +129,8 @@ class DecodeStage:
     mission: Mission
     partitions: Partitions
     flow: Flow
+    name: StageName = "decode"
+    subject: Subject = "link"
     source: TopicName = "frames"
     table: str = "links"
 
@@ -134,22 +147,30 @@ class DecodeStage:
         outgoing: list[Outgoing] = []
         samples: list[Sample] = []
         for telemetry in self.flow.decode(live.state, parsed.body, incoming.origin, self.mission):
-            message = topics.telemetry_message(self.namespace, telemetry, parsed.run)
+            message = topics.telemetry_message(self.namespace, telemetry, parsed.run, incoming.timestamp)
             place = topics.vehicle_partition(self.mission, telemetry.vehicle, self.partitions["telemetry"])
             outgoing.append(Outgoing(message, place))
-            assert isinstance(live.counts, LinkCounts)
-            samples += live.counts.take(telemetry, parsed.run)
+            if not samples and telemetry.relay_receive_time is not None:
+                late = telemetry.earth_receive_time - telemetry.relay_receive_time
+                samples.append(Sample(metrics.LATENESS, (parsed.run.origin,), late / SECOND))
+            samples += live.counts.take(telemetry, parsed.run.origin)
         return outgoing, samples
 
-    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live:
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        return False
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
         state = self.flow.new_link_state() if chunks is None else self.flow.restore_link_state(chunks)
         return Live(state, counts, offset, run)
 
-    def counts(self, stored: Mapping[str, Any]) -> LinkCounts:
-        return LinkCounts(**stored)
+    def names(self, partitions: Collection[int]) -> list[str]:
+        names = [one.name for one in self.mission.links]
+        return [
+            one for one in names if topics.link_partition(self.mission, one, self.partitions["frames"]) in partitions
+        ]
 
-    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
-        return link_gauges(name, origin, [one for one in counts if isinstance(one, LinkCounts)])
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
+        return live.counts.gauges(name, live.run.origin)
 
 
 class NoState:
@@ -167,6 +188,8 @@ class CommandStage:
     namespace: str
     mission: Mission
     partitions: Partitions
+    name: StageName = "command"
+    subject: Subject = "worker"
     source: TopicName = "commands"
     table: str = "commands"
 
@@ -188,13 +211,16 @@ class CommandStage:
             outgoing.append(Outgoing(topics.given_message(self.namespace, given, parsed.run), place))
         return outgoing, []
 
-    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live:
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        return False
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
         return Live(NoState(), counts, offset, run)
 
-    def counts(self, stored: Mapping[str, Any]) -> NoCounts:
-        return NoCounts()
+    def names(self, partitions: Collection[int]) -> list[str]:
+        return []
 
-    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
         return ()
 
 
@@ -206,6 +232,8 @@ class WatchStage:
     mission: Mission
     partitions: Partitions
     flow: Flow
+    name: StageName = "watch"
+    subject: Subject = "vehicle"
     source: TopicName = "telemetry"
     table: str = "vehicles"
 
@@ -219,6 +247,9 @@ class WatchStage:
             raise RecordError("undecodable", f"telemetry of {vehicle} cannot be read: {fault!r:.200}") from None
         return Parsed(Owner(envelope.run.id, vehicle), envelope.run, body)
 
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        return isinstance(live.state, flow.VehicleState) and live.state.contains(parsed.body.origin)
+
     def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
         outgoing: list[Outgoing] = []
         samples: list[Sample] = []
@@ -227,11 +258,16 @@ class WatchStage:
                 outgoing.append(Outgoing(_refusal(self.namespace, output, incoming, live.run), 0))
                 samples.append(Sample(metrics.REJECTED, (REFUSED,), 1))
                 continue
-            name: TopicName = "alerts" if isinstance(output, Revision) else "flights"
-            place = topics.vehicle_partition(self.mission, topics.vehicle_of(output), self.partitions[name])
-            outgoing.append(Outgoing(topics.output_message(self.namespace, output), place))
-            assert isinstance(live.counts, VehicleCounts)
-            samples += live.counts.take(output)
+            message, vehicle = topics.output_message(self.namespace, output), topics.vehicle_of(output)
+            if isinstance(output, Flight):
+                place = topics.vehicle_partition(self.mission, vehicle, self.partitions["flights"])
+                outgoing.append(Outgoing(message, place))
+                continue
+            place = topics.vehicle_partition(self.mission, vehicle, self.partitions["alerts"])
+            published = topics.published_at(incoming.headers)
+            outgoing.append(Outgoing(message, place, None if published is None else (output.origin, published)))
+            if output.revision == 1:
+                samples.append(Sample(metrics.INCIDENTS_OPENED, (parsed.owner.name, output.type, output.origin), 1))
         return outgoing, samples
 
     def _outputs(self, live: Live, parsed: Parsed) -> tuple[Output | Refusal, ...]:
@@ -240,15 +276,22 @@ class WatchStage:
             return self.flow.obey(live.state, parsed.body, self.mission, live.run)
         return self.flow.watch(live.state, parsed.body, self.mission, parsed.run)
 
-    def open(self, chunks: Mapping[str, Any] | None, counts: Counts, offset: int, run: Run) -> Live:
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
         state = self.flow.new_vehicle_state() if chunks is None else self.flow.restore_vehicle_state(chunks)
         return Live(state, counts, offset, run)
 
-    def counts(self, stored: Mapping[str, Any]) -> VehicleCounts:
-        return VehicleCounts(**stored)
+    def names(self, partitions: Collection[int]) -> list[str]:
+        names = [one.name for one in self.mission.vehicles]
+        return [
+            one
+            for one in names
+            if topics.vehicle_partition(self.mission, one, self.partitions["telemetry"]) in partitions
+        ]
 
-    def gauges(self, name: str, origin: OriginKind, counts: Iterable[Counts]) -> Iterable[Sample]:
-        return vehicle_gauges(name, origin, [one for one in counts if isinstance(one, VehicleCounts)])
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
+        if not isinstance(live.state, flow.VehicleState):
+            return ()
+        return vehicle_gauges(name, live.run.origin, live.state, self.mission)
 
 
 def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str:

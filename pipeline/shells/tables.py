@@ -18,6 +18,8 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
 
     logger = logging.getLogger("faust.relaywatch")
     versions: Versions
+    replayed: int = 0
+    """Entries that were read so far."""
     unreadable: Callable[[str], object] = staticmethod(lambda message: None)
     """Told of an entry that is not one of ours. Faust would log what is raised here, and wait for ever."""
 
@@ -27,6 +29,7 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         for event in batch:
+            self.replayed += 1
             key: Any = event.key
             value: Any = event.value
             try:

@@ -5,7 +5,6 @@ import asyncio
 import logging
 import os
 import signal
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -17,14 +16,18 @@ from faust.types import StreamT
 from pipeline import metrics
 from pipeline.errors import RelayWatchError
 from pipeline.mission.model import Mission
+from pipeline.shells.backlog import Backlog
 from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.exporter import Exporter
-from pipeline.shells.guard import Apply, Guard
+from pipeline.shells.guard import Guard
 from pipeline.shells.inbox import Inbox
+from pipeline.shells.instance import named
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lease import Lease
 from pipeline.shells.lives import Lives
 from pipeline.shells.logs import log_to_stderr
+from pipeline.shells.meter import Display, Meter
+from pipeline.shells.pulse import Pulse
 from pipeline.shells.resources import read_mission
 from pipeline.shells.settings import Settings
 from pipeline.shells.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
@@ -42,7 +45,7 @@ _LARGEST_REQUEST: Final = 16 << 20
 _FETCH_OCTETS: Final = 4 << 20
 DROP_EVERY_SECONDS: Final = 600.0
 _BEAT_SECONDS: Final = 0.1
-_STALLED_AFTER_SECONDS: Final = 60.0
+_SHOW_SECONDS: Final = 1.0
 
 
 class VersionError(RelayWatchError):
@@ -55,9 +58,8 @@ class Worker:
 
     app: App
     partitions: Partitions
+    pulse: Pulse
     guards: list[Guard] = field(default_factory=list)
-    beat_at: float = 0.0
-    """Monotonic; when the event loop last came round."""
 
     def starts(self) -> Mapping[Any, int]:
         return {place: offset for guard in self.guards for place, offset in guard.starts().items()}
@@ -79,10 +81,6 @@ class Worker:
                 return f"not ready: no partition of {guard.source} is assigned"
         return ""
 
-    def stalled(self) -> str:
-        seconds = time.monotonic() - self.beat_at
-        return f"stalled: the event loop has not come round for {seconds:.0f} s" * (seconds > _STALLED_AFTER_SECONDS)
-
 
 def check_versions(pinned: Mapping[str, str] = PINNED) -> None:
     """Raises VersionError."""
@@ -96,7 +94,7 @@ def check_versions(pinned: Mapping[str, str] = PINNED) -> None:
         )
 
 
-def build_app(settings: Settings, mission: Mission, partitions: Partitions, apply: Apply) -> Worker:
+def build_app(settings: Settings, mission: Mission, partitions: Partitions, display: Display) -> Worker:
     """The worker of one namespace, not yet started. May be called more than once in a process."""
     app = App(
         application_id(settings.namespace),
@@ -110,7 +108,8 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
         topic_disable_leader=True,
         topic_partitions=partitions["frames"],
         table_standby_replicas=0,
-        consumer_group_instance_id=settings.instance_name,
+        # Without a name the group takes it for another worker at each start.
+        consumer_group_instance_id=settings.instance_name or None,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_FETCH_OCTETS,
         broker_session_timeout=settings.session_seconds,
@@ -124,26 +123,27 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, appl
         producer_max_request_size=_LARGEST_REQUEST,
     )
     app.lease = Lease(settings.session_seconds, _REBALANCE_SECONDS)
-    worker = Worker(app, partitions)
+    worker = Worker(app, partitions, Pulse(settings.stalled_after))
     for stage in (
         DecodeStage(settings.namespace, mission, partitions, PURE_FLOW),
         CommandStage(settings.namespace, mission, partitions),
         WatchStage(settings.namespace, mission, partitions, PURE_FLOW),
     ):
-        worker.guards.append(_guard(app, stage, settings, partitions, apply))
+        worker.guards.append(_guard(app, stage, settings, partitions, display))
     app.starts, app.done = worker.starts, worker.done
     app.inboxes = {guard.source: guard.inbox for guard in worker.guards}
     _connect(worker)
     return worker
 
 
-def _guard(app: App, stage: Stage, settings: Settings, partitions: Partitions, apply: Apply) -> Guard:
+def _guard(app: App, stage: Stage, settings: Settings, partitions: Partitions, display: Display) -> Guard:
     """A stage's table and its agent."""
     table = VersionedTable(app, name=stage.table, partitions=partitions[stage.source], key_type=str)
     table.unreadable = lambda message: leave(EXIT_NEVER_AGAIN, message)
     app.tables.add(table)
     lives = Lives(stage, settings.namespace, table.versions)
-    guard = Guard(app, Cluster.of(settings), lives, table, Inbox(settings.batch_records), apply)
+    meter = Meter(lives, display, settings.rejected_share)
+    guard = Guard(app, Cluster.of(settings), lives, table, Inbox(settings.batch_records), meter)
     source = app.topic(guard.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def agent(_: StreamT[Any]) -> None:
@@ -176,6 +176,11 @@ def _connect(worker: Worker) -> None:
         for guard in worker.guards:
             await guard.drop_finished()
 
+    @app.timer(_SHOW_SECONDS)  # type: ignore[untyped-decorator]
+    async def show_what_moved(_: App) -> None:
+        for guard in worker.guards:
+            await guard.show_what_moved()
+
 
 def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     """Run until SIGTERM or SIGINT, or `supervised`, until the parent process is gone. The exit status: 0 ended as
@@ -184,7 +189,7 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     Raises RelayWatchError where it cannot start. Where a batch fails the process ends at once (Guard).
     """
     check_versions()
-    mission = read_mission(settings.mission)
+    settings, mission = named(settings), read_mission(settings.mission)
     log_to_stderr(settings.log_level_number)
     # By policy: Faust's consumer makes a loop of its own, in a thread.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
@@ -196,25 +201,25 @@ async def _run(settings: Settings, mission: Mission, parent: int | None) -> int:
     partitions = await partitions_of(Cluster.of(settings), settings.namespace)
     exporter = Exporter()
     exporter.bear(metrics.births("worker"))
-    for link in mission.links:
-        exporter.bear(metrics.births("link", link.name))
-    for vehicle in mission.vehicles:
-        exporter.bear(metrics.births("vehicle", vehicle.name))
     exporter.apply([metrics.Sample(metrics.BUILD, (version("relaywatch"),), 1)])
-    worker = build_app(settings, mission, partitions, exporter.apply)
-    worker.beat_at = time.monotonic()
-    server = exporter.serve(settings.metrics_host, settings.metrics_port, live=worker.stalled, ready=worker.not_ready)
+    worker = build_app(settings, mission, partitions, exporter)
+    server = exporter.serve(
+        settings.metrics_host, settings.metrics_port, live=worker.pulse.stalled, ready=worker.not_ready
+    )
     logger.info(
         "worker %s of %s at %s, mission %s, metrics at http://%s:%d/metrics", settings.instance_name,
         application_id(settings.namespace), settings.kafka, mission.name, settings.metrics_host, server.port,
     )  # fmt: skip
+    backlog = Backlog(Cluster.of(settings), worker.guards, exporter, worker.pulse)
+    looking = asyncio.create_task(backlog.follow())
     try:
-        return await _serve(worker, parent)
+        return await _serve(worker, exporter, parent)
     finally:
+        looking.cancel()
         server.close()
 
 
-async def _serve(worker: Worker, parent: int | None) -> int:
+async def _serve(worker: Worker, exporter: Exporter, parent: int | None) -> int:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sent in (signal.SIGTERM, signal.SIGINT):
@@ -224,8 +229,9 @@ async def _serve(worker: Worker, parent: int | None) -> int:
     await app.start()
     said_ready = False
     while not (asked.is_set() or app.should_stop or app.crashed):
-        worker.beat_at = time.monotonic()
-        if not said_ready and not worker.not_ready():
+        lag, ready = worker.pulse.beat(_BEAT_SECONDS), not worker.not_ready()
+        exporter.apply([metrics.Sample(metrics.LOOP_LAG, (), lag), metrics.Sample(metrics.READY, (), ready)])
+        if ready and not said_ready:
             said_ready = True
             logger.info("ready: state is read back, records are taken")
         if parent is not None and os.getppid() != parent:

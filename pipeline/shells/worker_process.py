@@ -58,18 +58,7 @@ class WorkerProcess:
             await asyncio.sleep(_POLL_SECONDS)
 
     def ask(self, path: str) -> tuple[int, str]:
-        """(HTTP status, text) of one of its pages; (0, "") where it does not answer."""
-        connection = http.client.HTTPConnection(
-            self.settings.metrics_host, self.settings.metrics_port, timeout=_ANSWER_SECONDS
-        )
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException):
-            return 0, ""
-        finally:
-            connection.close()
+        return ask(self.settings, path)
 
     def stop(self) -> None:
         """SIGTERM to the supervisor, which it passes on; after STOP_SECONDS SIGKILL to the whole group."""
@@ -93,6 +82,19 @@ class WorkerProcess:
     def end_of_log(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
         return f"its log ends: {' | '.join(lines[-_LINES_SHOWN:])}" if lines else "it has logged nothing"
+
+
+def ask(settings: Settings, path: str) -> tuple[int, str]:
+    """(HTTP status, text) of one of a worker's pages; (0, "") where it does not answer."""
+    connection = http.client.HTTPConnection(settings.metrics_host, settings.metrics_port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()
 
 
 @contextmanager

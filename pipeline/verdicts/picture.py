@@ -225,6 +225,12 @@ class Picture:
         """Good frames of its real-time channels."""
         return self._stretches(lambda key: key[1])
 
+    @property
+    def last_live_frame(self) -> int | None:
+        """Relay receive time of the last good frame of a real-time channel."""
+        rows = (row for key, row in self.evidence.heard.segments.items() if key[1])
+        return max((row[-1].last for row in rows), default=None)
+
     def plays_back(self, received_at: int | None) -> bool:
         """Whether more of a log may follow whose last sample came at `received_at`: it may not be the log's last."""
         going_on = any(not self.is_over(session) for session in self.sessions)
@@ -318,6 +324,16 @@ class Picture:
                     if values.at <= at and (best is None or values.at >= best[1].at):
                         best = key, values
         return best
+
+    def newest_sample(self, keep: Callable[[SampleKey, Values], bool]) -> tuple[SampleKey, Values] | None:
+        """The latest live sample of the kept kind; of equal ones any. Looks at the end of each row only."""
+        found = [
+            (SampleKey(*key), values)
+            for key, row in self.evidence.samples.segments.items()
+            for values in self._agreed(row[-1].payload[1], negative=True)
+            if keep(SampleKey(*key), values)
+        ]
+        return max(found, key=lambda one: one[1].at, default=None)
 
     def highest(self, starts_at: int, ends_at: int | None) -> tuple[float, int] | None:
         """(metres, instant) of the highest altitude among live samples that begin in the interval."""

@@ -22,6 +22,7 @@ import jsonschema_rs
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import topics
 from pipeline.digest import digest
@@ -236,6 +237,14 @@ class WorkerProcess:
                 return refused.code, refused.read().decode()
         except (OSError, IndexError):
             return 0, ""
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """A series of /metrics; None where it is not there, or nobody answers."""
+        for family in text_string_to_metric_families(self.get("/metrics")[1]):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return sample.value
+        return None
 
     def wait_ready(self) -> None:
         wait_for(lambda: self.get("/ready")[0] == 200, lambda: f"never ready:\n{self.text()}", self)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import orjson
@@ -22,7 +23,7 @@ from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.topics_admin import create_topics
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
-from tests.kafka.cluster import RUN, found, publish, read, relocated, wait_until_done, worker
+from tests.kafka.cluster import RUN, found, publish, read, relocated, wait_for, wait_until_done, worker
 
 pytestmark = pytest.mark.kafka
 
@@ -33,6 +34,13 @@ def test_kafka_and_the_broker_less_run_say_the_same_of_flight_72(kafka: str, top
     asyncio.run(publish(kafka, topics, records, mission))
     with worker(kafka, topics, tmp_path) as running:
         asyncio.run(wait_until_done(kafka, topics, running))
+        closed = {"vehicle": "ingenuity", "type": "ended_before_landing", "origin": "test"}
+        wait_for(
+            lambda: bool(running.metric("relay_incident_closed_timestamp_seconds", **closed)),
+            lambda: running.get("/metrics")[1],
+        )
+        nothing_waits = {"topic": "telemetry", "partition": "0"}
+        wait_for(lambda: running.metric("relay_consumer_lag_records", **nothing_waits) == 0, running.text, running)
         metrics = running.get("/metrics")[1]
         assert running.end() == 0
     seen = asyncio.run(found(kafka, topics))
@@ -78,7 +86,13 @@ def _check_metrics(text: str, revisions: list[Revision]) -> None:
         {one.incident_id for one in revisions if one.type == "ended_before_landing"}
     )
     assert of("relay_incidents_active", origin="test", severity="critical", **alert) == 0
+    assert of("relay_incidents_by_state", origin="test", vehicle="ingenuity", state="unacknowledged") == 0
     assert of("relay_watermark_timestamp_seconds", origin="test", link="rover-a") > 1.7e9
+    assert of("relay_records_taken_total", stage="decode") == len(records)
+    assert of("relay_lateness_seconds_count", origin="test") > 0
+    assert of("relay_delivery_seconds_count", origin="test") == len(revisions)
+    assert of("relay_worker_ready") == 1
+    assert of("relay_last_progress_timestamp_seconds", stage="watch") == pytest.approx(time.time(), abs=60)
     assert of("relay_watermark_timestamp_seconds", origin="live", link="rover-a") == 0
     if shutil.which("promtool"):
         subprocess.run(["promtool", "check", "metrics"], input=text.encode(), check=True, timeout=20)

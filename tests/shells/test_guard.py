@@ -10,10 +10,12 @@ from faust.types import TP
 
 from pipeline.shells import guard as module
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
+from pipeline.shells.exporter import Exporter
 from pipeline.shells.guard import Guard
 from pipeline.shells.inbox import Inbox, Waiting
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lives import Lives
+from pipeline.shells.meter import Meter
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming
 from pipeline.shells.transport import Outbound
 from pipeline.shells.versions import Versions, progress_entry
@@ -87,7 +89,7 @@ def made(kafka: Kafka, next_offset: int = 0) -> Guard:
     app: Any = SimpleNamespace(producer=kafka, consumer_generation_id=1, consumer=SimpleNamespace())
     table: Any = SimpleNamespace(versions=versions, changelog_topic_name=CHANGELOG)
     lives = Lives(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW), "relay", versions)
-    guard = Guard(app, Cluster("127.0.0.1:1"), lives, table, Inbox(200), lambda samples: None)
+    guard = Guard(app, Cluster("127.0.0.1:1"), lives, table, Inbox(200), Meter(lives, Exporter()))
     guard.owned, guard.next_offsets = True, {PLACE: next_offset}
     return guard
 

@@ -55,7 +55,7 @@ class Log:
         changes = self.lives.changes(folded)
         for change in changes:
             self.entries += [*change.entries, change.head_entry]
-        list(self.lives.written(folded, changes))
+        self.lives.written(folded, changes)
         self.outgoing += folded.outgoing
         return folded.outgoing
 
@@ -202,7 +202,7 @@ def test_a_run_without_records_for_a_day_is_over_and_its_state_goes() -> None:
     assert dropped > 0
     assert sweep(newest + FINISHED_AFTER + DAY) == (0, 0)
     # Live state stays, and goes on.
-    assert {owner.run for owner in log.lives.tallies} == {""}
+    assert {began.owner.run for began in log.lives.newest.values()} == {""}
     late = log.take([records[100]._replace(origin=Origin("relay.frames", 0, 400))])
     assert orjson.loads(late[0].message.value)["reason"] == "run_over"
     assert sweep(newest + FORGOTTEN_AFTER + 1) == (0, 1)

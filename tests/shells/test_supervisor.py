@@ -5,13 +5,22 @@ import signal
 import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from pipeline.shells.exits import COULD_NOT_RUN, EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
 from pipeline.shells.settings import Settings
-from pipeline.shells.supervisor import LONGEST_PAUSE_SECONDS, STEADY_AFTER_SECONDS, Restarts, Supervisor, named
+from pipeline.shells.supervisor import (
+    ASK_EVERY_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    STEADY_AFTER_SECONDS,
+    Health,
+    Restarts,
+    Supervisor,
+    with_a_port,
+)
 
 
 @pytest.mark.parametrize("status", [EXIT_FAILED, EXIT_HOLE, 1, -signal.SIGKILL, -signal.SIGSEGV])
@@ -46,11 +55,39 @@ def test_holes_in_a_row_are_counted() -> None:
     assert restarts.holes == 0
 
 
-def test_name_and_port_stay_the_same_over_restarts() -> None:
-    settings = named(Settings(metrics_port=0))
+def test_the_port_stays_the_same_over_restarts() -> None:
+    settings = with_a_port(Settings(metrics_port=0))
     assert settings.metrics_port > 0
-    assert settings.instance.endswith(f"-{settings.metrics_port}")
-    assert named(settings) == settings
+    assert with_a_port(settings) == settings
+
+
+def test_a_worker_is_complained_of_where_it_says_so_or_falls_silent() -> None:
+    now, answers = 0.0, iter([(0, ""), (200, "live\n"), (503, "stalled: it stands\n"), (0, ""), (0, "")])
+    health = Health(lambda: next(answers), limit_seconds=60, clock=lambda: now)
+    health.started()
+    assert health.complaint() == ""  # not asked: only just started
+    complaints = []
+    for later in (ASK_EVERY_SECONDS, ASK_EVERY_SECONDS, ASK_EVERY_SECONDS, 60, 1 + ASK_EVERY_SECONDS):
+        now += later
+        complaints.append(health.complaint())
+    # While it starts it does not answer, and that is no reason.
+    assert complaints == ["", "", "stalled: it stands", "", "it has not answered for 66 s"]
+
+
+def test_a_worker_that_does_not_get_on_is_killed_and_started_again(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    child = (
+        "import pathlib, signal, sys, time\n"
+        f"runs = pathlib.Path({str(runs)!r})\n"
+        "runs.write_text(runs.read_text() + 'x' if runs.exists() else 'x')\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "time.sleep(0 if len(runs.read_text()) == 2 else 60)\n"
+    )
+    every_time_later = count(0, 2 * ASK_EVERY_SECONDS).__next__
+    health = Health(lambda: (503, "stalled") if runs.exists() else (0, ""), limit_seconds=60, clock=every_time_later)
+    pauses: list[float] = []
+    assert Supervisor([sys.executable, "-c", child], dict(os.environ), pauses.append, health).run() == 0
+    assert (runs.read_text(), len(pauses)) == ("xx", 1)
 
 
 def test_sigterm_goes_to_the_child_which_ends_cleanly(tmp_path: Path) -> None:
@@ -60,7 +97,7 @@ def test_sigterm_goes_to_the_child_which_ends_cleanly(tmp_path: Path) -> None:
         "asked = threading.Event()\n"
         "signal.signal(signal.SIGTERM, lambda *_: asked.set())\n"
         f"pathlib.Path({str(up)!r}).touch()\n"
-        "asked.wait(30)\n"
+        "while not asked.wait(0.1): pass\n"
         f"pathlib.Path({str(ended)!r}).touch()\n"
     )
 

@@ -32,9 +32,7 @@ def test_the_proven_versions_are_those_of_the_lock() -> None:
 @pytest.mark.asyncio
 async def test_two_workers_can_be_built_in_one_process_and_share_nothing() -> None:
     mission = scenario("flight-72").mission
-    first, second = (
-        build_app(Settings(namespace=name), mission, PARTITIONS, Exporter().apply) for name in ("one", "two")
-    )
+    first, second = (build_app(Settings(namespace=name), mission, PARTITIONS, Exporter()) for name in ("one", "two"))
     assert first.app.conf.id == "one.worker"
     assert second.app.conf.id == "two.worker"
     assert [guard.table.changelog_topic_name for guard in second.guards] == [
@@ -49,7 +47,7 @@ async def test_two_workers_can_be_built_in_one_process_and_share_nothing() -> No
 
 @pytest.mark.asyncio
 async def test_the_producer_is_idempotent_and_the_consumer_goes_by_the_state() -> None:
-    worker = build_app(Settings(), scenario("flight-72").mission, PARTITIONS, Exporter().apply)
+    worker = build_app(Settings(), scenario("flight-72").mission, PARTITIONS, Exporter())
     producer = worker.app.transport.create_producer()
     assert isinstance(producer, Producer)
     assert producer._settings_extra() == {"acks": "all", "enable_idempotence": True}

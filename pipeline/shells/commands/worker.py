@@ -19,6 +19,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--session-seconds", metavar="SECONDS", help="without a sign of life until others take its partitions (10)"
     )
+    parser.add_argument(
+        "--stalled-after", metavar="SECONDS", help="without progress until it is started again (60); /live says why"
+    )
+    parser.add_argument(
+        "--rejected-share", metavar="SHARE",
+        help="stop where more of a partition's last 200 records are rejected (0.5; 1: never)",
+    )  # fmt: skip
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")
     parser.add_argument(
         "--no-supervisor", action="store_true",

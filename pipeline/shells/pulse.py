@@ -1,0 +1,78 @@
+"""Whether the worker gets on: what /live answers. Knows clocks and counts; knows neither Kafka nor Faust."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+LOOP_LAG_OVER_SECONDS: Final = 15.0
+_UNASSIGNED_TIMES: Final = 3
+"""A rebalance waits for members that are gone, so being without partitions is borne longer."""
+
+
+class _Mark(NamedTuple):
+    since: float
+    at: int
+    """How far it was then."""
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Written by the event loop; `stalled` is asked from another thread, and only looks."""
+
+    limit_seconds: float
+    clock: Callable[[], float] = time.monotonic
+    beat_at: float = 0.0
+    """When the event loop last came round."""
+    behind: dict[str, _Mark] = field(default_factory=dict)
+    """Topic → since when records wait and none is taken."""
+    without: _Mark | None = None
+    """Since when no partition is assigned, or state is read back and no more of it comes."""
+    _lags: deque[tuple[float, float]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.beat_at = self.clock()
+
+    def beat(self, planned_seconds: float) -> float:
+        """The event loop comes round, `planned_seconds` after it last did if it is on time. How late it was at most,
+        lately, in seconds."""
+        now = self.clock()
+        self._lags.append((now, max(0.0, now - self.beat_at - planned_seconds)))
+        while now - self._lags[0][0] > LOOP_LAG_OVER_SECONDS:
+            self._lags.popleft()
+        self.beat_at = now
+        return max(lag for _, lag in self._lags)
+
+    def looked(self, topic: str, waiting: int, at: int) -> None:
+        """So many records of a topic wait, and this is how far the worker is."""
+        known = self.behind.get(topic)
+        if not waiting:
+            self.behind.pop(topic, None)
+        elif known is None or known.at != at:
+            self.behind[topic] = _Mark(self.clock(), at)
+
+    def has_partitions(self, yes: bool, at: int) -> None:
+        """`at`: how much state was read back so far."""
+        if yes:
+            self.without = None
+        elif self.without is None or self.without.at != at:
+            self.without = _Mark(self.clock(), at)
+
+    def not_known(self) -> None:
+        """Kafka does not answer: that no restart mends."""
+        self.behind.clear()
+        self.without = None
+
+    def stalled(self) -> str:
+        """What does not get on; empty while all does."""
+        now = self.clock()
+        if now - self.beat_at > self.limit_seconds:
+            return f"stalled: the event loop has not come round for {now - self.beat_at:.0f} s"
+        for topic, mark in list(self.behind.items()):
+            if now - mark.since > self.limit_seconds:
+                return f"stalled: records wait in {topic} and none was taken for {now - mark.since:.0f} s"
+        without = self.without
+        if without is not None and now - without.since > _UNASSIGNED_TIMES * self.limit_seconds:
+            return f"stalled: for {now - without.since:.0f} s no partition has been assigned and no state read back"
+        return ""
