@@ -1,11 +1,13 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench lock dashboards up up-check down clean runtime dev form style types imports
+.PHONY: help demo test lint check format bench chaos soak lock dashboards up up-check down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
 BENCH ?=
+KILLS ?= 20
+SEED ?=
 UPGRADE ?=
 PROFILE ?=
 BIN := .venv/bin
@@ -43,6 +45,9 @@ format: dev ## write the code as ruff formats it, and mend what ruff can mend
 
 bench: dev ## measure speed as ratios to a fixed loop, memory, and alerts on 2,000 flights (BENCH="flights --seed 7")
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+chaos: dev ## kill workers and broker in the midst of a replay: nothing lost, nothing said twice (KILLS=20 SEED=1)
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 lock: ## write both lock files from pyproject.toml (needs uv; UPGRADE=--upgrade takes newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -28,6 +28,7 @@ from pipeline import topics
 from pipeline.digest import digest
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, Record, Run, decode_record
+from pipeline.shells.exits import EXIT_FENCED
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.resources import schemas_dir
 from pipeline.shells.topics_needed import application_id
@@ -151,9 +152,13 @@ class Found:
 
 async def found(kafka: str, namespace: str, run: Run = RUN) -> Found:
     """Fails where two records with one identity differ."""
+    return found_in(await read(kafka, namespace, "alerts"), await read(kafka, namespace, "flights"), run)
+
+
+def found_in(alerts: Iterable[Any], ledger: Iterable[Any], run: Run) -> Found:
     revisions: dict[tuple[str, int], dict[str, Any]] = {}
     duplicates = 0
-    for record in await read(kafka, namespace, "alerts"):
+    for record in alerts:
         body = orjson.loads(record.value)
         if body["run"] != run.id:
             continue
@@ -163,7 +168,7 @@ async def found(kafka: str, namespace: str, run: Run = RUN) -> Found:
         duplicates += body is not revisions[key]
     flights: dict[str, dict[str, Any]] = {}
     facts: dict[str, bytes] = {}
-    for record in await read(kafka, namespace, "flights"):
+    for record in ledger:
         name, key, body = dict(record.headers)["ce_id"].decode(), record.key.decode(), orjson.loads(record.value)
         if body["run"] != run.id:
             continue
@@ -246,8 +251,18 @@ class WorkerProcess:
                     return sample.value
         return None
 
-    def wait_ready(self) -> None:
-        wait_for(lambda: self.get("/ready")[0] == 200, lambda: f"never ready:\n{self.text()}", self)
+    @property
+    def starts(self) -> int:
+        """Of worker processes under the supervisor."""
+        return len(re.findall(r"worker process \d+ started", self.text()))
+
+    @property
+    def fenced(self) -> int:
+        """Times that a worker process ended because others might have its partitions."""
+        return self.text().count(f"ended with exit status {EXIT_FENCED}")
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        wait_for(lambda: self.get("/ready")[0] == 200, lambda: f"never ready:\n{self.text()}", self, seconds)
 
     def end(self) -> int:
         """SIGTERM, as an operator would; gives the exit status."""
