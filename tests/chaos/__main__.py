@@ -9,6 +9,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -63,7 +64,7 @@ def _undisturbed(broker: MortalBroker, seed: int, rate_hz: float, folder: Path) 
     made, namespace = stream(seed, rate_hz=rate_hz), f"undisturbed-{rate_hz:.0f}-hz"
     (folder / namespace).mkdir()
     asyncio.run(_publish(broker.bootstrap, namespace, made.records, made.mission))
-    with scene(broker, namespace, folder / namespace, made, 0) as quiet:
+    with scene(broker.bootstrap, namespace, folder / namespace, made, 0) as quiet:
         quiet.start("one")
         began = time.monotonic()
         asyncio.run(wait_until_done(broker.bootstrap, namespace, quiet.workers["one"], _DONE_SECONDS))
@@ -75,34 +76,41 @@ def _undisturbed(broker: MortalBroker, seed: int, rate_hz: float, folder: Path) 
 
 def _disturbed(
     broker: MortalBroker, made: Stream, folder: Path, seed: int, kills: int
-) -> tuple[Proof, list[str], float]:  # fmt: skip
+) -> tuple[Proof, Counter[str], float]:  # fmt: skip
     folder = folder / "chaos"
     folder.mkdir()
     asyncio.run(_publish(broker.bootstrap, "chaos", made.records, made.mission))
-    with scene(broker, "chaos", folder, made, seed) as running:
+    with scene(broker.bootstrap, "chaos", folder, made, seed, broker) as running:
         faults = _faults(running, kills)
         running.chance.shuffle(faults)
         running.start("one")
         began = time.monotonic()
-        done = []
-        for place, fault in enumerate(faults):
+        done: Counter[str] = Counter()
+        for place, (name, fault) in enumerate(faults):
             # Each has its part of the records, and comes at a moment within it.
             part = len(made.records) / (len(faults) + 1)
             running.wait_for_progress(int(part * (place + running.chance.uniform(0.0, 0.9))))
             time.sleep(running.chance.uniform(0.0, 0.5))
-            done.append(fault())
-            note(f"{time.monotonic() - began:6.1f} s, {running.progress():6} records: {done[-1]}")
+            said = fault()
+            done[name] += 1
+            note(f"{time.monotonic() - began:6.1f} s, {running.progress():6} records: {said}")
         asyncio.run(wait_until_done(broker.bootstrap, "chaos", running.workers["one"], _DONE_SECONDS))
         busy = time.monotonic() - began
         running.end_all()
     return asyncio.run(prove(broker.bootstrap, "chaos", made.records, made.mission, RUN)), done, busy
 
 
-def _faults(running: Scene, kills: int) -> list[Callable[[], str]]:
-    each: list[Callable[[], str]] = [
-        running.terminate, running.join_and_leave, running.sleep_and_wake, running.kill_broker,
+Fault = tuple[str, Callable[[], str]]
+"""Its name, and what does it and says how it went."""
+
+
+def _faults(running: Scene, kills: int) -> list[Fault]:
+    each: list[Fault] = [
+        ("SIGTERM", running.terminate), ("joining and leaving", running.join_and_leave),
+        ("SIGSTOP and SIGCONT", running.sleep_and_wake), ("kill -9 of the broker", running.kill_broker),
     ]  # fmt: skip
-    return [running.kill] * kills + each * OTHERS_OF_EACH + [lambda: running.kill_broker(AWAY_SECONDS)]
+    away = f"broker away for {AWAY_SECONDS:.0f} s", lambda: running.kill_broker(AWAY_SECONDS)
+    return [("kill -9 of a worker", running.kill)] * kills + each * OTHERS_OF_EACH + [away]
 
 
 async def _publish(kafka: str, namespace: str, records: list[Record], mission: Mission) -> None:
@@ -110,17 +118,13 @@ async def _publish(kafka: str, namespace: str, records: list[Record], mission: M
     await publish(kafka, namespace, records, mission, RUN)
 
 
-def _report(command: str, made: Stream, seconds: float, busy: float, proof: Proof, done: list[str]) -> None:
+def _report(command: str, made: Stream, seconds: float, busy: float, proof: Proof, done: Counter[str]) -> None:
     """As a part of docs/measured.md."""
-    kinds: dict[str, int] = {}
-    for one in done:
-        kind = " ".join(one.split()[:2])
-        kinds[kind] = kinds.get(kind, 0) + 1
     octets = sum(len(getattr(one, "octets", b"")) for one in made.records)
     frames = sum(proof.dispositions.values())
     say(f"`{command}`, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {os.cpu_count()} cores shared with the broker:")
     say(f"- {len(made.records)} records, {frames} frames, {octets / 1e6:.0f} MB; undisturbed {seconds:.0f} s")
-    say(f"- {len(done)} faults in {busy:.0f} s: " + ", ".join(f"{count} × {kind}" for kind, count in kinds.items()))
+    say(f"- {done.total()} faults in {busy:.0f} s: " + ", ".join(f"{count} × {kind}" for kind, count in done.items()))
     for what, counts in (("frames by disposition", proof.dispositions), ("written again, same octets", proof.repeated)):
         say(f"- {what}: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
     say(f"- lost 0, said twice 0, {proof.revisions} revisions, digest {proof.digest[:16]} as undisturbed")

@@ -27,11 +27,13 @@ _LONG: Final = 120.0
 
 @dataclass(slots=True)
 class Scene:
-    broker: MortalBroker
+    kafka: str
     namespace: str
     folder: Path
     mission_file: Path
     chance: random.Random
+    broker: MortalBroker | None = None
+    """Where it is one that may be killed."""
     workers: dict[str, WorkerProcess] = field(default_factory=dict)
     fenced: int = 0
     """Workers that woke, found that others had their partitions, and ended."""
@@ -44,7 +46,7 @@ class Scene:
         folder.mkdir(exist_ok=True)
         self.workers[name] = stack.enter_context(
             worker(
-                self.broker.bootstrap, self.namespace, folder, "--mission", str(self.mission_file), "--instance", name,
+                self.kafka, self.namespace, folder, "--mission", str(self.mission_file), "--instance", name,
                 "--batch-records", "50", "--session-seconds", str(SESSION_SECONDS), supervised=True,
             )
         )  # fmt: skip
@@ -89,7 +91,7 @@ class Scene:
         return f"worker guest joined, and left after {seconds:.1f} s"
 
     def sleep_and_wake(self) -> str:
-        """Beyond its session: the guest takes its partitions."""
+        """Stopped for longer than its session, so that the guest gets its partitions, and woken."""
         self.start("guest")
         name = self.chance.choice(sorted(self.workers.keys() - {"guest"}))
         running = self.workers[name]
@@ -108,6 +110,7 @@ class Scene:
 
     def kill_broker(self, away_seconds: float | None = None) -> str:
         seconds = self.chance.uniform(0, 3) if away_seconds is None else away_seconds
+        assert self.broker is not None
         self.broker.kill()
         time.sleep(seconds)
         self.broker.restart()
@@ -115,7 +118,7 @@ class Scene:
 
     def progress(self) -> int:
         """Records of `frames` that are done with, as Faust's commits tell half a second later."""
-        offsets = asyncio.run(committed(self.broker.bootstrap, self.namespace))
+        offsets = asyncio.run(committed(self.kafka, self.namespace))
         return sum(offset for place, offset in offsets.items() if place.topic.endswith(".frames"))
 
     def wait_for_progress(self, records: int) -> None:
@@ -128,11 +131,13 @@ class Scene:
 
 
 @contextmanager
-def scene(broker: MortalBroker, namespace: str, folder: Path, stream: Stream, seed: int) -> Iterator[Scene]:
+def scene(
+    kafka: str, namespace: str, folder: Path, stream: Stream, seed: int, broker: MortalBroker | None = None
+) -> Iterator[Scene]:
     """Without workers at first; those that are left are ended with it."""
     mission_file = folder / "mission.toml"
     mission_file.write_text(tomli_w.dumps(stream.mission_data))
-    made = Scene(broker, namespace, folder, mission_file, random.Random(seed))
+    made = Scene(kafka, namespace, folder, mission_file, random.Random(seed), broker)
     try:
         yield made
     finally:

@@ -27,6 +27,12 @@ starts_at = 2024-01-18T12:00:00Z
 [radio]
 loss = 0.01
 
+[[losses]]
+link = "rover-b"
+from_s = -{listen}
+until_s = 120.0
+probability = {lost}
+
 [[mission.links]]
 name = "rover-a"
 vehicles = [{vehicles}]
@@ -90,12 +96,15 @@ class Stream:
     """The mission as a table, for the workers' mission file."""
 
 
-def stream(seed: int, *, vehicles: int = 2, rate_hz: float = 10.0, ground_s: float = 20.0) -> Stream:
-    """`rate_hz`: frames of each vehicle a second; `ground_s`: how long it sends before it takes off."""
+def stream(
+    seed: int, *, vehicles: int = 2, rate_hz: float = 10.0, ground_s: float = 20.0, lost: float = 0.0
+) -> Stream:  # fmt: skip
+    """`rate_hz`: frames of each vehicle a second; `ground_s`: how long it sends before it takes off; `lost`: the share
+    of the frames that the second link does not hear, which hands over one frame a record."""
     others = OTHERS[: vehicles - 1]
     common = {"period": 1 / rate_hz, "ground": ground_s}
     text = _SCENARIO.format(
-        seed=seed, octets=FRAME_OCTETS, listen=ground_s + 10,
+        seed=seed, octets=FRAME_OCTETS, listen=ground_s + 10, lost=lost,
         vehicles=", ".join(f'"{name}"' for name in ("ingenuity", *(name for name, _ in others))), **common,
     )  # fmt: skip
     for place, (name, scid) in enumerate(others, 1):

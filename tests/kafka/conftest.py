@@ -9,20 +9,26 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.local_kafka import local_kafka
 from pipeline.shells.topics_admin import create_topics
+from tests.kafka.broker import MortalBroker, mortal_broker
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
-    """The bootstrap server of TEST_KAFKA, else of a broker started for the run. Never skips: a machine
-    that cannot start one fails, and says why."""
+def broker() -> Iterator[MortalBroker]:
+    """A broker started for the run, which a test may kill and start again. Never skips: a machine that cannot start one
+    fails, and says why."""
+    with mortal_broker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> str:
+    """The bootstrap server of TEST_KAFKA, else of the run's own broker."""
     given = os.environ.get("TEST_KAFKA")
     if given:
-        yield given
-        return
-    with local_kafka() as bootstrap:
-        yield bootstrap
+        return given
+    own: MortalBroker = request.getfixturevalue("broker")
+    return own.bootstrap
 
 
 @pytest.fixture

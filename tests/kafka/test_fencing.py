@@ -45,7 +45,7 @@ def test_a_worker_that_is_stopped_in_the_midst_of_a_batch_wakes_and_ends_with_no
     kafka: str, topics: str, tmp_path: Path
 ) -> None:
     """Stopped where a batch's outputs are acknowledged and its state is about to be written."""
-    records, mission = scenario_records("frames-late")[:700], scenario("frames-late").mission
+    records, mission = scenario_records("frames-late")[:500], scenario("frames-late").mission
     asyncio.run(publish(kafka, topics, records, mission))
     stops = tmp_path / "stops.py"
     stops.write_text(STOPS_BEFORE_IT_WRITES)

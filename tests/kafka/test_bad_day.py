@@ -1,0 +1,45 @@
+"""Workers that come and go and a broker that is killed: nothing is lost and nothing is said twice. `make chaos` does it
+for longer, and again and again."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pipeline.shells.kafka_clients import Cluster
+from pipeline.shells.topics_admin import create_topics
+from tests.chaos.proof import prove
+from tests.chaos.scene import scene
+from tests.chaos.stream import stream
+from tests.kafka.broker import MortalBroker
+from tests.kafka.cluster import RUN, publish, wait_until_done
+
+pytestmark = pytest.mark.kafka
+
+
+def test_a_worker_that_joins_and_leaves_in_the_midst_changes_nothing(kafka: str, topics: str, tmp_path: Path) -> None:
+    replayed = stream(1, rate_hz=10, ground_s=3, lost=0.5)
+    asyncio.run(publish(kafka, topics, replayed.records, replayed.mission))
+    with scene(kafka, topics, tmp_path, replayed, 1) as running:
+        running.start("one")
+        running.wait_for_progress(20)
+        running.join_and_leave()
+        asyncio.run(wait_until_done(kafka, topics, running.workers["one"]))
+        assert running.workers["one"].starts == 1, running.workers["one"].text()
+        running.end_all()
+    asyncio.run(prove(kafka, topics, replayed.records, replayed.mission, RUN))
+
+
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing_and_the_worker_goes_on(
+    broker: MortalBroker, namespace: str, tmp_path: Path
+) -> None:
+    kafka, replayed = broker.bootstrap, stream(2, rate_hz=10, ground_s=3, lost=0.5)
+    asyncio.run(create_topics(Cluster(kafka), namespace))
+    asyncio.run(publish(kafka, namespace, replayed.records, replayed.mission))
+    with scene(kafka, namespace, tmp_path, replayed, 2, broker) as running:
+        running.start("one")
+        running.wait_for_progress(20)
+        running.kill_broker(away_seconds=2.0)
+        asyncio.run(wait_until_done(kafka, namespace, running.workers["one"]))
+        running.end_all()
+    asyncio.run(prove(kafka, namespace, replayed.records, replayed.mission, RUN))
