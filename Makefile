@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench chaos soak lock dashboards up up-check down clean runtime dev form style types imports
+.PHONY: help demo test lint check format bench chaos lock dashboards up up-check down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
