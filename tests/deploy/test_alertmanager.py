@@ -142,6 +142,11 @@ def _rfc3339(seconds: float) -> str:
             [],
             id="an-expected-end-mutes-nothing",
         ),
+        pytest.param(
+            [{**EBL, "mission": "one"}, {**incident("LinkDegraded", "warning"), "mission": "two"}],
+            [],
+            id="of-the-same-mission-only",
+        ),
         pytest.param([STALLED, WATERMARK, LAG], [WATERMARK, LAG], id="a-stage-that-stands-still-mutes-what-waits"),
         pytest.param(
             [NO_WORKER, WORKER_DOWN, EBL, STALLED, OUTAGE, WATERMARK],

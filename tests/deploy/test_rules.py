@@ -19,6 +19,9 @@ TIMELINES: Final = sorted((PROMETHEUS / "tests").glob("*.yml"))
 FOREIGN: Final = {"up", "process_start_time_seconds", "alertmanager_notifications_failed_total"}
 """Metrics of Prometheus, of prometheus-client and of Alertmanager."""
 
+TARGET: Final = {"job", "instance", "mission"}
+"""Labels that Prometheus adds to what it scrapes."""
+
 
 def rules_of(file: str) -> list[dict[str, Any]]:
     groups = yaml.safe_load((PROMETHEUS / "rules" / file).read_text())["groups"]
@@ -64,11 +67,12 @@ def test_every_alert_type_has_one_thin_rule_and_no_other() -> None:
     for one in ALERT_TYPES:
         rule = OF_INCIDENTS[camel_case(one)]
         assert rule["expr"] == (
-            f'max by (vehicle, type, severity, origin) (max_over_time(relay_incidents_active{{type="{one}"}}[1m])) > 0'
+            "max by (mission, vehicle, type, severity, origin) "
+            f'(max_over_time(relay_incidents_active{{type="{one}"}}[1m])) > 0'
         )
         assert rule["keep_firing_for"] == "1h"
         assert "for" not in rule
-        # Severity, type, vehicle and origin come from the series.
+        # Severity, type, vehicle, origin and mission come from the series.
         assert "labels" not in rule
 
 
@@ -109,7 +113,7 @@ def test_every_metric_in_a_rule_is_declared() -> None:
 
 def test_every_label_in_a_rule_is_one_that_its_metric_has() -> None:
     """Of selectors: a label that a metric lacks selects nothing, for ever."""
-    labels = {metric.name: {*metric.labels, "job", "instance"} for metric in METRICS}
+    labels = {metric.name: {*metric.labels, *TARGET} for metric in METRICS}
     for rule in RULES:
         for metric, selector in re.findall(r"(relay_\w+)\{([^}]*)\}", rule["expr"]):
             assert set(re.findall(r"(\w+)\s*[=!]", selector)) <= labels[metric], rule["expr"]
@@ -123,8 +127,15 @@ def test_every_timeline_uses_series_that_a_worker_can_export() -> None:
                 name, _, rest = series["series"].partition("{")
                 assert name in labels or name in FOREIGN, (file.name, one["name"], name)
                 if name in labels:
-                    given = set(re.findall(r"(\w+)=", rest)) - {"job", "instance"}
+                    given = set(re.findall(r"(\w+)=", rest)) - TARGET
                     assert given == labels[name], (file.name, one["name"], series["series"])
+
+
+def test_what_is_joined_over_workers_is_joined_within_a_mission() -> None:
+    """Links and vehicles of two missions may have the same name."""
+    for rule in RULES:
+        for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", rule["expr"]):
+            assert {"mission", "instance", "integration"} & set(labels.split(", ")), rule["expr"]
 
 
 def test_rules_that_look_at_the_wall_clock_leave_replays_alone() -> None:

@@ -8,6 +8,7 @@ and hold (1 m to 2 s, 1 h to 10 s): the worker's death is survived on the rules 
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -33,7 +34,7 @@ DEPLOY: Final = root() / "deploy"
 LIVE: Final = Run(id="", origin="live")
 LABELS: Final = {
     "alertname": "EndedBeforeLanding", "type": "ended_before_landing", "vehicle": "ingenuity", "severity": "critical",
-    "origin": "live",
+    "origin": "live", "mission": "ingenuity",
 }  # fmt: skip
 ABOUT_THE_WORKER: Final = ("NoWorker", "WorkerDown")
 OPEN: Final = 'relay_incidents_active{type="ended_before_landing",severity="critical",origin="live"}'
@@ -96,6 +97,11 @@ class Watching:
         alerts = self.prometheus.get("/api/v1/alerts")["data"]["alerts"]
         return [one["labels"]["alertname"] for one in alerts if one["state"] == "firing"]
 
+    def names(self) -> set[str]:
+        """Of all metrics of a worker that the rules read."""
+        groups = [group for file in self.rules.glob("*.yml") for group in yaml.safe_load(file.read_text())["groups"]]
+        return set(re.findall(r"\brelay_\w+(?=[{\[)])", " ".join(rule["expr"] for g in groups for rule in g["rules"])))
+
     def look_back_less(self) -> None:
         """Rules that hold for ten seconds where they hold for an hour. Not for less: when Prometheus reads its files
         again it knows no Alertmanager for five seconds, and what resolves then is told a minute later."""
@@ -116,10 +122,9 @@ def watching(metrics_port: int, folder: Path) -> Iterator[Watching]:
     config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [f"127.0.0.1:{manager_port}"]}]}]
     targets = {"relaywatch": metrics_port, "alertmanager": manager_port, "prometheus": port}
-    config["scrape_configs"] = [
-        {"job_name": job["job_name"], "static_configs": [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]}
-        for job in config["scrape_configs"]
-    ]
+    for job in config["scrape_configs"]:
+        job.pop("dns_sd_configs", None)
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     with ExitStack() as stack:
         pager = stack.enter_context(listening())
@@ -169,6 +174,9 @@ def test_flight_72_pages_once_outlives_its_worker_and_resolves_when_contact_is_r
         assert path == "/page"
         assert page["alerts"][0]["labels"] == LABELS
         assert page["commonAnnotations"]["runbook"] == "docs/runbook/ended_before_landing.md"
+        assert page["commonAnnotations"]["raised_at"] == "2024-01-18 12:00:33 +0000 UTC"
+        # What the other rules read is there as well: none of them looks at a series that no worker has.
+        assert {name for name in seen.names() if seen.value(f"count({name})") is None} == set()
 
         _dies_and_comes_back(running, seen)
         assert pager.said == ["firing"]
