@@ -31,7 +31,7 @@ from pipeline.shells.settings import Settings
 from pipeline.shells.simulate import write_scenario
 from pipeline.shells.subscribe import alerts
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import create_topics, partitions_of
+from pipeline.shells.topics_admin import create_topics, partitions_of_topic
 from pipeline.shells.topics_needed import needed_topics
 from pipeline.shells.watchman import Watchman
 from pipeline.shells.worker_process import WorkerProcess, worker_process
@@ -104,14 +104,14 @@ async def _watch(
     pace_said = "as fast as Kafka takes it" if speed is None else f"{speed:g} times as fast as it was received"
     note(f"the recording of flight 72 goes to {settings.namespace}.frames, {pace_said}")
     cluster = Cluster.of(settings)
-    partitions = await partitions_of(cluster, settings.namespace)
+    partitions = await partitions_of_topic(cluster, settings.namespace, "frames")
     with ReplayProgress(opened.source) as progress:
         reader = Reader(progress)
 
         async def replay() -> None:
             await publish(
                 pace(opened.source, speed), cluster, namespace=settings.namespace, mission=opened.mission,
-                partitions=partitions["frames"], run=run, shown=progress,
+                partitions=partitions, run=run, shown=progress,
             )  # fmt: skip
             progress.end()
             await taken_in_full(cluster, settings.namespace, patience_seconds=_PATIENCE_SECONDS)

@@ -5,7 +5,7 @@ import base64
 import datetime as dt
 import difflib
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,10 +20,12 @@ from pipeline.mission.model import Mission
 from pipeline.mission.table import EPOCH
 from pipeline.records import Run
 from pipeline.report.alert import Alert, read_alert
+from pipeline.shells.access import access
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lag import COMMANDS, LagError, taken_in_full
+from pipeline.shells.permissions import check_permissions
 from pipeline.shells.subscribe import alerts
-from pipeline.shells.topics_admin import partitions_of
+from pipeline.shells.topics_admin import partitions_of_topic
 from pipeline.topics import TOPICS, TopicName, command_message, vehicle_partition
 
 _ANSWERS: Final[tuple[TopicName, ...]] = ("alerts", "rejected")
@@ -97,10 +99,11 @@ async def give(cluster: Cluster, namespace: str, mission: Mission, command: Comm
     refused. Where no worker takes it in time the answer says so.
     """
     decode_command(encode_command(command), command.id, mission)
-    partitions = await partitions_of(cluster, namespace)
+    await check_permissions(cluster, access(namespace, "operator"))
+    partitions = await partitions_of_topic(cluster, namespace, "commands")
     marks = {name: await _marks(cluster, namespace, name) for name in _ANSWERS}
     message = command_message(namespace, command, run)
-    place = vehicle_partition(mission, command.vehicle, partitions["commands"])
+    place = vehicle_partition(mission, command.vehicle, partitions)
     async with cluster.producer() as producer:
         sent = producer.send_and_wait(
             message.topic, message.value, message.key, partition=place, headers=list(message.headers)
@@ -110,13 +113,13 @@ async def give(cluster: Cluster, namespace: str, mission: Mission, command: Comm
         await taken_in_full(cluster, namespace, patience_seconds=cluster.wait_seconds, way=COMMANDS)
     except LagError:
         return Answer(taken=False)
-    async for value in _since(cluster, namespace, "rejected", marks["rejected"]):
+    for value in await _since(cluster, namespace, "rejected", marks["rejected"]):
         body = orjson.loads(value)
         if command.id in (_decoded(body["headers"].get("ce_id")), _passed_on(body)):
             raise GiveError(f"refused: {body['message']}")
     if not isinstance(command, IncidentCommand):
         return Answer(taken=True)
-    async for value in _since(cluster, namespace, "alerts", marks["alerts"]):
+    for value in await _since(cluster, namespace, "alerts", marks["alerts"]):
         for step in (alert := read_alert(value)).people.get("history", ()):
             if step["id"] == command.id and step["refused"]:
                 raise GiveError(f"refused: {step['refused']}")
@@ -132,10 +135,9 @@ async def _marks(cluster: Cluster, namespace: str, name: TopicName) -> dict[Topi
         return dict(await cluster.within(consumer.end_offsets(partitions)))
 
 
-async def _since(
-    cluster: Cluster, namespace: str, name: TopicName, marks: Mapping[TopicPartition, int]
-) -> AsyncIterator[bytes]:
+async def _since(cluster: Cluster, namespace: str, name: TopicName, marks: Mapping[TopicPartition, int]) -> list[bytes]:
     """The values that came after the marks, and are there now."""
+    values: list[bytes] = []
     async with cluster.consumer() as consumer:
         partitions = await cluster.subscribe(consumer, TOPICS[name].full_name(namespace))
         ends = await cluster.within(consumer.end_offsets(partitions))
@@ -143,8 +145,8 @@ async def _since(
             consumer.seek(partition, marks.get(partition, 0))
         while [one for one in partitions if await cluster.within(consumer.position(one)) < ends[one]]:
             for records in (await consumer.getmany(timeout_ms=_READ_MS)).values():
-                for record in records:
-                    yield record.value or b""
+                values += [record.value or b"" for record in records]
+    return values
 
 
 def _passed_on(body: Mapping[str, Any]) -> str:

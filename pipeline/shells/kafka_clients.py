@@ -11,7 +11,12 @@ from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.reach import reachable
@@ -23,6 +28,9 @@ T = TypeVar("T")
 _BATCH_OCTETS: Final = 256 << 10
 _LARGEST_REQUEST: Final = 8 << 20
 _STOP_SECONDS: Final = 5.0
+_NOT_ALLOWED: Final = (
+    TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError,
+)  # fmt: skip
 
 
 class KafkaUnavailableError(RelayWatchError):
@@ -103,7 +111,8 @@ class Cluster:
         """Raises KafkaUnavailableError where the topic is not among them."""
         if topic not in topics:
             raise KafkaUnavailableError(
-                f"{self.servers} has no topic {topic}: `relaywatch topics create --namespace "
+                f"{self.servers} has no topic {topic}, or does not show it to {self.security.principal}: "
+                f"`relaywatch topics create --namespace "
                 f"{topic.rpartition('.')[0]} --kafka {self.servers}` makes those of a namespace"
             )
 
@@ -115,6 +124,11 @@ class Cluster:
         except TimeoutError:
             raise KafkaUnavailableError(
                 f"Kafka at {self.servers} did not answer within {self.wait_seconds:g} s (RELAYWATCH_KAFKA_TIMEOUT)"
+            ) from None
+        except _NOT_ALLOWED as fault:
+            raise KafkaUnavailableError(
+                f"Kafka at {self.servers} does not allow it to {self.security.principal}: {fault}. `relaywatch acls` "
+                "prints what each role needs"
             ) from None
         except KafkaError as fault:
             reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__

@@ -15,8 +15,10 @@ from aiokafka import TopicPartition
 from pipeline.errors import RecordError, RelayWatchError
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, OriginKind, Run
+from pipeline.shells.access import topic_access
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.pacing import Step
+from pipeline.shells.permissions import NotAllowedError, check_permissions
 from pipeline.topics import TOPICS, frames_message, link_partition, read_headers
 
 _LOOKED_AT: Final = 50
@@ -71,8 +73,10 @@ async def publish(
 ) -> Published:  # fmt: skip
     """Every record to the frames topic, keyed by its link, on the partition that the mission gives the link.
 
-    Back when Kafka has acknowledged all of them. Raises ReplayError where it does not take one.
+    Back when Kafka has acknowledged all of them. Raises ReplayError where it does not take one, and
+    permissions.NotAllowedError where we may not write.
     """
+    await check_permissions(cluster, [topic_access(namespace, "frames", "Write")])
     published = Published(run=run)
     clock = asyncio.get_running_loop().time
     waiting: deque[asyncio.Future[Any]] = deque()
@@ -123,6 +127,10 @@ async def check_no_live_records(cluster: Cluster, namespace: str) -> None:
     """Raises ReplayError where the namespace holds live records, by the oldest and the newest of each partition of
     its frames topic: a namespace that was live once, or is now, shows it at one of the ends."""
     topic = TOPICS["frames"].full_name(namespace)
+    try:
+        await check_permissions(cluster, [topic_access(namespace, "frames", "Read")])
+    except NotAllowedError as fault:
+        raise ReplayError(f"{fault}\nOr say --into-live: then nothing is read") from None
     async with cluster.consumer() as consumer:
         partitions = await cluster.subscribe(consumer, topic)
         starts = await cluster.within(consumer.beginning_offsets(partitions))

@@ -4,7 +4,7 @@ TLS, and looks for itself where they do not say; knows no topic."""
 import asyncio
 import contextlib
 import ssl
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
@@ -24,9 +24,11 @@ _PROTOCOL: Final = "RELAYWATCH_SECURITY_PROTOCOL"
 async def refusal(server: str, fault: BaseException, security: Security) -> str:
     """What a person can do about a fault that no waiting cures; empty for one that may pass."""
     said = _said_by(server, fault, security)
-    if said or not isinstance(fault, KafkaError):
+    if said or not isinstance(fault, KafkaError | ConnectionResetError):
         return said
     # Someone is there and hangs up: he may speak another protocol.
+    if security.uses_tls and await _answers(server, security_protocol="PLAINTEXT"):
+        return _no_tls(server, security)
     if not security.uses_tls and await _speaks_tls(server):
         wanted = "SASL_SSL" if security.uses_sasl else "SSL or SASL_SSL"
         return (
@@ -67,18 +69,22 @@ def _said_by(server: str, fault: BaseException, security: Security) -> str:
     if isinstance(fault, ssl.SSLCertVerificationError):
         trusted = security.tls_ca_file or "the system's authorities"
         return (
-            f"{server} is not trusted: {fault.verify_message}. Its certificate is checked against {trusted} "
-            "(RELAYWATCH_TLS_CA_FILE) and against its name in RELAYWATCH_KAFKA"
+            f"{server} is not trusted: {fault.verify_message.rstrip('.')}. Its certificate is checked against "
+            f"{trusted} (RELAYWATCH_TLS_CA_FILE) and against its name in RELAYWATCH_KAFKA"
         )
     if isinstance(fault, ssl.SSLError) and fault.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-        wanted = "SASL_PLAINTEXT" if security.uses_sasl else "PLAINTEXT"
-        return (
-            f"{server} does not speak TLS, and {_PROTOCOL} is {security.security_protocol}: give the "
-            f"port of its TLS listener, or {wanted}"
-        )
+        return _no_tls(server, security)
     if isinstance(fault, ssl.SSLError):
         return f"{server}: no TLS connection came about: {fault.reason or fault}"
     return ""
+
+
+def _no_tls(server: str, security: Security) -> str:
+    wanted = "SASL_PLAINTEXT" if security.uses_sasl else "PLAINTEXT"
+    return (
+        f"{server} does not speak TLS, and {_PROTOCOL} is {security.security_protocol}: give the port of its TLS "
+        f"listener, or {wanted}"
+    )
 
 
 def _is_alert(fault: BaseException) -> bool:
@@ -107,21 +113,25 @@ async def _speaks_tls(server: str) -> bool:
 
 
 async def _wants_login(server: str, security: Security) -> bool:
-    """Whether it answers who begins to log in, and nobody else."""
+    """Whether it answers who begins to log in."""
+    protocol = "SASL_SSL" if security.uses_tls else "SASL_PLAINTEXT"
+    context = security.ssl_context()
+    # No mechanism has this name, so nothing is sent that could be a password.
+    return await _answers(server, security_protocol=protocol, ssl_context=context, sasl_mechanism="none")
+
+
+async def _answers(server: str, **options: Any) -> bool:
+    """Whether it says of itself what every Kafka says, also to somebody whom it does not let in."""
     host, port = host_and_port(server)
-    options = {
-        "security_protocol": "SASL_SSL" if security.uses_tls else "SASL_PLAINTEXT",
-        "ssl_context": security.ssl_context(), "sasl_mechanism": "none", "request_timeout_ms": _PROBE_SECONDS * 1000,
-    }  # fmt: skip
     try:
-        connection = await create_conn(host, port, **options)
+        connection = await create_conn(host, port, request_timeout_ms=_PROBE_SECONDS * 1000, **options)
     except UnsupportedSaslMechanismError:
         return True
     except (KafkaError, OSError, TimeoutError):
         return False
     with contextlib.suppress(KafkaError):
         await connection.close()
-    return False
+    return True
 
 
 def host_and_port(server: str) -> tuple[str, int]:

@@ -11,7 +11,9 @@ from pipeline.errors import RecordError
 from pipeline.metrics import ORIGINS
 from pipeline.records import OriginKind
 from pipeline.report.alert import Alert, read_alert
+from pipeline.shells.access import topic_access
 from pipeline.shells.kafka_clients import Cluster, KafkaUnavailableError
+from pipeline.shells.permissions import check_permissions
 from pipeline.shells.security import IN_THE_CLEAR, Secret, Security
 from pipeline.topics import TOPICS
 
@@ -53,11 +55,13 @@ async def alerts(
     Kafka that goes away; without, it ends with what the topic holds as it starts. A record that is no alert is passed
     over and counted. `security` says how to connect. Raises security.SecurityError where that
     cannot be, reach.KafkaUnreachableError where no Kafka answers within `wait_seconds`, reach.KafkaRefusedError where
-    it does not let us in, and KafkaUnavailableError where it has no such topic.
+    it does not let us in, permissions.NotAllowedError where it does not let us read, and KafkaUnavailableError where it
+    has no such topic.
     """
     asked = _Asked(origins, run, Tally() if tally is None else tally)
     topic = TOPICS["alerts"].full_name(namespace)
     cluster = Cluster(kafka, wait_seconds, security)
+    await check_permissions(cluster, [topic_access(namespace, "alerts", "Read")])
     async with cluster.consumer() as consumer:
         partitions = await cluster.subscribe(consumer, topic)
         ends = await cluster.within(consumer.end_offsets(partitions))

@@ -28,6 +28,7 @@ from pipeline.shells.topics_needed import (
 from pipeline.topics import TOPICS, TopicName
 
 _REPLICATION_WHERE_IT_CAN_BE: Final = 3
+_NOT_THE_WORKER_S: Final[tuple[TopicName, ...]] = ("heartbeat",)
 
 
 class TopicsError(RelayWatchError):
@@ -133,14 +134,15 @@ async def _standing(client: AIOKafkaAdminClient, names: AbstractSet[str]) -> dic
 
 
 async def partitions_of(cluster: Cluster, namespace: str) -> dict[TopicName, int]:
-    """How many partitions each topic has on the cluster.
+    """How many partitions each topic that a worker uses has on the cluster.
 
     Raises TopicsError where a topic is missing, or where state could not follow its source.
     """
     async with cluster.admin() as client:
         there = await _partitions(client)
     faults = []
-    missing = [topic.name for topic in needed_topics(namespace) if topic.name not in there]
+    others = {TOPICS[name].full_name(namespace) for name in _NOT_THE_WORKER_S}
+    missing = [topic.name for topic in needed_topics(namespace) if topic.name not in there.keys() | others]
     if missing:
         faults.append(
             f"Kafka at {cluster.servers} has no topic {', '.join(missing)}: "
@@ -155,7 +157,17 @@ async def partitions_of(cluster: Cluster, namespace: str) -> dict[TopicName, int
             )
     if faults:
         raise TopicsError("\n".join(faults))
-    return {name: there[topic.full_name(namespace)] for name, topic in TOPICS.items()}
+    names = [name for name in TOPICS if name not in _NOT_THE_WORKER_S]
+    return {name: there[TOPICS[name].full_name(namespace)] for name in names}
+
+
+async def partitions_of_topic(cluster: Cluster, namespace: str, name: TopicName) -> int:
+    """How many partitions a topic has. Raises kafka_clients.KafkaUnavailableError where it is missing."""
+    topic = TOPICS[name].full_name(namespace)
+    async with cluster.admin() as client:
+        there = await _partitions(client)
+    cluster.check_topic(topic, there)
+    return there[topic]
 
 
 def _following_their_source(

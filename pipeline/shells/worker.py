@@ -16,6 +16,7 @@ from faust.types import StreamT
 from pipeline import metrics
 from pipeline.errors import RelayWatchError
 from pipeline.mission.model import Mission
+from pipeline.shells.access import access
 from pipeline.shells.backlog import Backlog
 from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.exporter import Exporter
@@ -27,6 +28,7 @@ from pipeline.shells.lease import Lease
 from pipeline.shells.lives import Lives
 from pipeline.shells.logs import log_to_stderr
 from pipeline.shells.meter import Display, Meter
+from pipeline.shells.permissions import check_permissions
 from pipeline.shells.pulse import Pulse
 from pipeline.shells.resources import read_mission
 from pipeline.shells.settings import Settings
@@ -198,7 +200,9 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
 
 
 async def _run(settings: Settings, mission: Mission, parent: int | None) -> int:
-    partitions = await partitions_of(Cluster.of(settings), settings.namespace)
+    cluster = Cluster.of(settings)
+    await check_permissions(cluster, access(settings.namespace, "worker"))
+    partitions = await partitions_of(cluster, settings.namespace)
     exporter = Exporter()
     exporter.bear(metrics.births("worker"))
     exporter.apply([metrics.Sample(metrics.BUILD, (version("relaywatch"),), 1)])

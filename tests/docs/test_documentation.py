@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import pytest
 
 import pipeline
-from pipeline.shells.cli import parser_for
+from pipeline.shells.cli import main, parser_for
 from pipeline.shells.commands import COMMANDS, load
 from pipeline.shells.settings import PREFIX, Settings
 from pipeline.topics import TOPICS
@@ -180,6 +180,13 @@ def test_every_variable_that_a_document_names_is_one_that_is_read() -> None:
     known |= {"RELAYWATCH_CACHE", "RELAYWATCH_STATE"}
     named = {name for text in DOCUMENTS.values() for name in re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", text)}
     assert named == known
+
+
+def test_the_rules_of_access_in_the_documents_are_those_that_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = blocks((ROOT / "docs/security.md").read_text(), "console")
+    (printed,) = shown(block)
+    assert main(words_of(printed.command)) == 0
+    assert capsys.readouterr().out.rstrip("\n") == printed.output
 
 
 def test_the_map_of_the_package_names_every_module_and_no_other() -> None:

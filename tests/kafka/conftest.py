@@ -1,4 +1,4 @@
-"""A real Kafka for the tests: one broker a run, one namespace a test."""
+"""A real Kafka for the tests: one broker a run (two where security is tried), one namespace a test."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ import pytest
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.topics_admin import create_topics
 from tests.kafka.broker import MortalBroker, mortal_broker
+from tests.kafka.secured import ROLES, SecuredKafka, secured_kafka
 
 
 @pytest.fixture(scope="session")
@@ -42,4 +43,19 @@ def namespace(request: pytest.FixtureRequest) -> str:
 def topics(kafka: str, namespace: str) -> str:
     """A namespace whose topics are made."""
     asyncio.run(create_topics(Cluster(kafka), namespace))
+    return namespace
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """A second broker, which asks who is there and has rules of access."""
+    with secured_kafka(tmp_path_factory.mktemp("secured")) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def rules(secured: SecuredKafka, namespace: str) -> str:
+    """A namespace on it whose topics are made and whose roles have what `relaywatch acls` says, and no more."""
+    secured.allow(namespace, *ROLES)
+    asyncio.run(create_topics(secured.login("administrator"), namespace))
     return namespace

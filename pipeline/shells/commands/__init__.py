@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plan": "change the contact plan while the workers run",
     "worker": "run the Faust worker: frames to telemetry to alerts",
     "topics": "create the topics of a namespace",
+    "acls": "what each role must be allowed on a cluster, as the words that allow it",
     "kafka": "start, stop or look at a private Kafka on this machine",
     "simulate": "a scenario file to a recording",
     "scenarios": "the shipped scenarios against their truth, or written as a corpus",

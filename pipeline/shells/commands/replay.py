@@ -17,7 +17,7 @@ from pipeline.shells.publish import Published, check_no_live_records, named_run,
 from pipeline.shells.replay_progress import ReplayProgress
 from pipeline.shells.settings import Settings, load_settings
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import partitions_of
+from pipeline.shells.topics_admin import partitions_of_topic
 from pipeline.topics import TOPICS
 
 EXAMPLE: Final = """\
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _replay(arguments: argparse.Namespace, settings: Settings, speed: float | None, run: Run) -> int:
     cluster = Cluster.of(settings)
     open_recording(arguments.file, mission=arguments.mission)  # whether it can be, before Kafka is asked anything
-    partitions = (await partitions_of(cluster, settings.namespace))["frames"]
+    partitions = await partitions_of_topic(cluster, settings.namespace, "frames")
     if not arguments.into_live:
         await check_no_live_records(cluster, settings.namespace)
     for lap in itertools.count(1):
