@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench chaos lock dashboards up up-check down clean runtime dev form style types imports
+.PHONY: help demo test lint check format bench chaos lock dashboards up up-check backfill down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
@@ -10,6 +10,7 @@ KILLS ?= 20
 SEED ?=
 UPGRADE ?=
 PROFILE ?=
+FILE ?=
 BIN := .venv/bin
 COMPOSE := docker compose --env-file deploy/.env
 export PYTHON
@@ -62,6 +63,10 @@ up: deploy/.env ## Kafka, workers, Prometheus, Alertmanager and Grafana in conta
 
 up-check: ## ask the running Grafana whether every dashboard is there and shows something
 	@$${PYTHON:-python3} tools/up_check.py
+
+backfill: runtime deploy/.env ## a recording into the Prometheus of the containers, at its own time (FILE=flight-72.mcap)
+	@$(BIN)/relaywatch backfill $(FILE) --openmetrics - | $(COMPOSE) exec -T prometheus sh -euc \
+		'cat > /tmp/text && promtool tsdb create-blocks-from openmetrics --quiet /tmp/text /prometheus; rm /tmp/text'
 
 down: deploy/.env ## stop the containers; what they stored stays
 	$(COMPOSE) --profile demo down

@@ -22,6 +22,7 @@ flow        THE FLOW ON ONE SCREEN: decode, watch and obey. Read this first.
 topics      every topic: name, key, partitions, schema
 metrics     every metric as data
 measures    what passes and what is known, as samples of those metrics
+backfill    a recording to those samples, at its own time
 digest      one number for everything that was found
 report      evidence to plain words
 accounting  every frame of a file accounted for, with receive times or without

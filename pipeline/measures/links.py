@@ -1,10 +1,20 @@
 """What telemetry says of a link, as samples: frames counted, and where the link stands. Knows nothing of vehicles."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from pipeline.metrics import FRAMES, IN_CONTACT, LATE, LINK_STATE, SIGNAL_LEVEL, WATERMARK, Sample, disposition_labels
+from pipeline.metrics import (
+    FRAMES,
+    IN_CONTACT,
+    LATE,
+    LATENESS,
+    LINK_STATE,
+    SIGNAL_LEVEL,
+    WATERMARK,
+    Sample,
+    disposition_labels,
+)
 from pipeline.records import SECOND, OriginKind
 from pipeline.telemetry import Telemetry
 
@@ -76,6 +86,12 @@ class LinkCounts:
         yield Sample(WATERMARK, (link, origin), self.watermark / SECOND)
         if self.level is not None:
             yield Sample(SIGNAL_LEVEL, (link, origin), self.level)
+
+
+def lateness(told: Sequence[Telemetry], origin: OriginKind) -> Iterator[Sample]:
+    """How late a record came to earth, of what `decode` told of it: the same whichever vehicle it was told of."""
+    if told and told[0].relay_receive_time is not None:
+        yield Sample(LATENESS, (origin,), (told[0].earth_receive_time - told[0].relay_receive_time) / SECOND)
 
 
 def _heard(telemetry: Telemetry) -> bool | None:

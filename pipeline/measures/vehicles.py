@@ -1,5 +1,5 @@
-"""What is known and what was last said of a vehicle, as gauges: a pure function of its state. Knows no rule: it asks
-the picture and what was published."""
+"""What is known and what was last said of a vehicle, as samples: a pure function of its state, and of what it says.
+Knows no rule: it asks the picture and what was published."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from pipeline.metrics import (
     GAPS,
     INCIDENTS_ACTIVE,
     INCIDENTS_BY_STATE,
+    INCIDENTS_OPENED,
     LAST_FRAME,
     MISSING,
     OPEN_STATES,
@@ -26,6 +27,7 @@ from pipeline.metrics import (
     Sample,
 )
 from pipeline.mission.model import Mission, Vehicle
+from pipeline.outputs import Output, Revision
 from pipeline.records import SECOND, OriginKind
 from pipeline.verdicts.flights import flights_of
 from pipeline.verdicts.ledger import totals_of
@@ -38,6 +40,12 @@ ON_GROUND: Final = 0
 TAKEOFF: Final = 1
 IN_AIR: Final = 2
 LANDING: Final = 3
+
+
+def opened(output: Output, vehicle: str) -> Iterator[Sample]:
+    """An incident that this output raises."""
+    if isinstance(output, Revision) and output.revision == 1:
+        yield Sample(INCIDENTS_OPENED, (vehicle, output.type, output.origin), 1)
 
 
 def vehicle_gauges(vehicle: str, origin: OriginKind, state: VehicleState, mission: Mission) -> Iterator[Sample]:

@@ -1,25 +1,23 @@
 """The whole flow in one process, with no broker: a recording in, incidents, flights and the digest out."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.digest import digest
 from pipeline.flow import run_through
 from pipeline.mission.model import Mission
 from pipeline.outputs import Flight, Revision
-from pipeline.records import Origin, Record, Run
+from pipeline.records import Record, Run
+from pipeline.shells.intake import Intake
 
 
 @dataclass(slots=True, kw_only=True)
 class Analysis:
+    intake: Intake
     revisions: list[Revision] = field(default_factory=list)
     """Every revision, in the order in which it was made."""
     flights: dict[str, Flight] = field(default_factory=dict)
     """Ledger key → the last facts; under the key without a name stands the account of a vehicle's frames."""
-    records: int = 0
-    unknown_links: Counter[str] = field(default_factory=Counter)
-    """Link that the mission does not have → its records, which could not be taken."""
 
     @property
     def incidents(self) -> list[Revision]:
@@ -38,21 +36,11 @@ class Analysis:
 
 def analyze(records: Iterable[Record], mission: Mission, run: Run | None = None) -> Analysis:
     """Takes records in order of arrival. Those of a link that the mission does not have are counted and left out."""
-    analysis = Analysis()
+    analysis = Analysis(intake=Intake(mission))
     run = Run(id="analyze", origin="replay") if run is None else run
-    for output in run_through(_taken(records, mission, analysis), mission, run):
+    for output in run_through(analysis.intake.of(records), mission, run):
         if isinstance(output, Revision):
             analysis.revisions.append(output)
         else:
             analysis.flights[output.key] = output
     return analysis
-
-
-def _taken(records: Iterable[Record], mission: Mission, analysis: Analysis) -> Iterator[tuple[Origin, Record]]:
-    links = {link.name for link in mission.links}
-    for offset, record in enumerate(records):
-        analysis.records = offset + 1
-        if record.link in links:
-            yield Origin("recording", 0, offset), record
-        else:
-            analysis.unknown_links[record.link] += 1

@@ -9,12 +9,12 @@ from pipeline import flow, metrics, topics
 from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.flow import Refusal
-from pipeline.measures.links import LinkCounts
-from pipeline.measures.vehicles import vehicle_gauges
+from pipeline.measures.links import LinkCounts, lateness
+from pipeline.measures.vehicles import opened, vehicle_gauges
 from pipeline.metrics import Sample, StageName, Subject
 from pipeline.mission.model import Mission
 from pipeline.outputs import Flight, Output
-from pipeline.records import SECOND, Origin, OriginKind, Record, Run, decode_record
+from pipeline.records import Origin, OriginKind, Record, Run, decode_record
 from pipeline.shells.versions import Owner
 from pipeline.telemetry import Telemetry, decode_telemetry
 from pipeline.topics import Message, Rejected, TopicName
@@ -146,13 +146,12 @@ class DecodeStage:
     def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
         outgoing: list[Outgoing] = []
         samples: list[Sample] = []
-        for telemetry in self.flow.decode(live.state, parsed.body, incoming.origin, self.mission):
+        told = self.flow.decode(live.state, parsed.body, incoming.origin, self.mission)
+        samples += lateness(told, parsed.run.origin)
+        for telemetry in told:
             message = topics.telemetry_message(self.namespace, telemetry, parsed.run, incoming.timestamp)
             place = topics.vehicle_partition(self.mission, telemetry.vehicle, self.partitions["telemetry"])
             outgoing.append(Outgoing(message, place))
-            if not samples and telemetry.relay_receive_time is not None:
-                late = telemetry.earth_receive_time - telemetry.relay_receive_time
-                samples.append(Sample(metrics.LATENESS, (parsed.run.origin,), late / SECOND))
             samples += live.counts.take(telemetry, parsed.run.origin)
         return outgoing, samples
 
@@ -266,8 +265,7 @@ class WatchStage:
             place = topics.vehicle_partition(self.mission, vehicle, self.partitions["alerts"])
             published = topics.published_at(incoming.headers)
             outgoing.append(Outgoing(message, place, None if published is None else (output.origin, published)))
-            if output.revision == 1:
-                samples.append(Sample(metrics.INCIDENTS_OPENED, (parsed.owner.name, output.type, output.origin), 1))
+            samples += opened(output, parsed.owner.name)
         return outgoing, samples
 
     def _outputs(self, live: Live, parsed: Parsed) -> tuple[Output | Refusal, ...]:

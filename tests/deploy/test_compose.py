@@ -185,6 +185,8 @@ def test_prometheus_asks_the_name_of_the_workers_for_all_of_them_and_scrapes_whe
     assert worker.metrics_host == "0.0.0.0"
     assert worker.metrics_port == Settings().metrics_port
     assert SERVICES["worker"]["expose"] == [str(worker.metrics_port)]
+    (mission,) = [one for one in SCRAPES["relaywatch"]["relabel_configs"] if one["target_label"] == "mission"]
+    assert mission["replacement"] == worker.mission
 
 
 def test_several_workers_run_and_no_two_want_the_same_port_or_name() -> None:

@@ -219,7 +219,9 @@ def test_a_listening_record_of_centuries_does_not_stop_the_flow():
         link=last.link, session=last.session, sequence=10_000, earth_receive_time=last.earth_receive_time,
         starts_at=0, ends_at=(1 << 63) - 1, frames_heard=1 << 31,
     )  # fmt: skip
-    assert analyze([*records[:40], endless, *records[40:]], scenario("nominal").mission).records == len(records) + 1
+    assert (
+        analyze([*records[:40], endless, *records[40:]], scenario("nominal").mission).intake.records == len(records) + 1
+    )
 
 
 def test_records_of_an_unknown_link_are_left_out_and_the_others_analyzed():
@@ -227,7 +229,7 @@ def test_records_of_an_unknown_link_are_left_out_and_the_others_analyzed():
     foreign = [dataclasses.replace(record, link="elsewhere") for record in records[:3]]
     mission = scenario("nominal").mission
     analysis = analyze([*foreign, *records], mission)
-    assert analysis.unknown_links == {"elsewhere": 3}
+    assert analysis.intake.unknown_links == {"elsewhere": 3}
     assert analysis.digest == analyze(records, mission).digest
 
 

@@ -13,6 +13,7 @@ COMMANDS: Final[dict[str, str]] = {
     "analyze": "a recording to incidents, flights and digest, in one process with no broker",
     "inspect": "account for every frame of a file",
     "replay": "publish a recording to Kafka, at its own speed or faster",
+    "backfill": "a recording's metrics into Prometheus, at the time of the recording",
     "alerts": "print alerts as a subscriber reads them",
     "ack": "acknowledge an incident: somebody has it",
     "shelve": "put an incident aside until a time on the relay's clock",

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import RecordingError
 from pipeline.outputs import Flight
-from pipeline.records import Record
 from pipeline.report.alert import Alert, alert_of
 from pipeline.report.statement import statement, utc
 from pipeline.shells.analyze import Analysis, analyze
-from pipeline.shells.files import Source, open_recording
-from pipeline.shells.terminal import Progress, note, say, say_json, table
+from pipeline.shells.files import open_recording
+from pipeline.shells.intake import shown
+from pipeline.shells.terminal import say, say_json, table
 
 EXAMPLE: Final = """\
   $ relaywatch simulate flight-72 -o flight-72.mcap
@@ -39,35 +38,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     opened = open_recording(arguments.file, mission=arguments.mission)
-    source = opened.source
-    analysis = analyze(_shown(source), opened.mission)
-    taken = analysis.records - analysis.unknown_links.total()
+    analysis = analyze(shown(opened.source, "analyze"), opened.mission)
     if arguments.json:
         for revision in analysis.incidents:
             say_json(revision.body())
         say_json({"digest": analysis.digest})
     else:
         say("\n\n".join(_parts(analysis)))
-    for line in source.notes:
-        note(line)
-    for link, records in sorted(analysis.unknown_links.items()):
-        note(f"link {link!r} is not one of mission {opened.mission.name}: its {records} records are left out")
-    if source.cut_off is not None:
-        raise RecordingError(source.cut_off)
-    if not taken:
-        known = ", ".join(link.name for link in opened.mission.links)
-        raise RecordingError(
-            f"{source.path.name}: none of its {analysis.records} records is of a link of mission {opened.mission.name} "
-            f"({known}): give another --mission"
-        )
+    analysis.intake.close(opened.source)
     return int(arguments.exit_code and analysis.any_open)
-
-
-def _shown(source: Source) -> Iterator[Record]:
-    with Progress("analyze", source.size) as progress:
-        for record in source:
-            yield record
-            progress.show(source.octets_read)
 
 
 def _parts(analysis: Analysis) -> Iterator[str]:
@@ -83,7 +62,7 @@ def _parts(analysis: Analysis) -> Iterator[str]:
     if named:
         yield "\n".join(_flight(one) for one in named)
     yield from _accounts(analysis)
-    yield f"{analysis.records:,} records; digest {analysis.digest}"
+    yield f"{analysis.intake.records:,} records; digest {analysis.digest}"
 
 
 def _incidents(alerts: list[Alert]) -> str:
