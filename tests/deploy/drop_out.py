@@ -158,8 +158,8 @@ def script(worker: Worker) -> Script:
     steps: list[tuple[Step, Instant | None]] = [(lambda: None, None)]
     steps += [(until(seconds), None) for seconds in (-10, 0, *range(5, 18))]
     steps += [(until(18), "before")]
-    steps += [(until(seconds, is_busy=True), None) for seconds in range(20, 40, 2)]
-    steps += [(until(40, is_busy=True), "during")]
+    steps += [(until(seconds, is_busy=True), None) for seconds in range(20, 44, 2)]
+    steps += [(until(44, is_busy=True), "during")]
     steps += [(until(seconds), None) for seconds in (60, 90, 120, *range(172_802, 172_830, 2))]
     steps += [(until(172_830), "after")]
     return Script(steps)
