@@ -3,6 +3,7 @@ Exit status 0: ran. 1: ran and found something (an incident is open and --exit-c
 scenario differs). 2: could not run. Knows argparse and nothing of what a command does."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ RAN: Final = 0
 INCIDENT_OPEN: Final = 1
 COULD_NOT_RUN: Final = 2
 INTERRUPTED: Final = 130
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,9 +34,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read our output has enough, as `head` does; Python must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has enough, as `head` does.
+        _write_no_more()
         return RAN
+    except OSError as fault:
+        if fault.errno not in _NO_ROOM:
+            raise
+        _write_no_more()
+        sys.stderr.write(f"relaywatch: {os.strerror(fault.errno)}: the output is not whole\n")
+        return COULD_NOT_RUN
+
+
+def _write_no_more() -> None:
+    """What is left in the buffer would be written when Python ends, and fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: Sequence[str]) -> int:

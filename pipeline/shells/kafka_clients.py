@@ -4,7 +4,8 @@ does not let us. Knows connections and topics; knows nothing of what is in a rec
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Collection
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -24,10 +25,13 @@ from pipeline.shells.security import IN_THE_CLEAR, Security
 from pipeline.shells.settings import Settings
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 _BATCH_OCTETS: Final = 256 << 10
 _LARGEST_REQUEST: Final = 8 << 20
 _STOP_SECONDS: Final = 5.0
+_POLL_MS: Final = 500
+_ASK_AFTER_SECONDS: Final = 3.0
 _NOT_ALLOWED: Final = (
     TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError,
 )  # fmt: skip
@@ -106,6 +110,48 @@ class Cluster:
             return sorted(consumer.assignment())
 
         return await self.within(assigned())
+
+    async def read_until(self, consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncGenerator[Any, None]:
+        """The records of its partitions before these offsets. Raises KafkaUnavailableError where none comes for
+        `wait_seconds`."""
+        quiet_since = time.monotonic()
+        while [one for one, end in ends.items() if await consumer.position(one) < end]:
+            polled = await consumer.getmany(timeout_ms=_POLL_MS)
+            if polled:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > self.wait_seconds:
+                topics = ", ".join(sorted({one.topic for one in ends}))
+                raise KafkaUnavailableError(f"Kafka at {self.servers} went away before the end of {topics} was read")
+            for place, records in polled.items():
+                for record in records:
+                    if record.offset < ends[place]:
+                        yield record
+
+    async def read_on(self, consumer: Any) -> AsyncGenerator[Any, None]:
+        """The records of its partitions as they come, without end. Waits for a Kafka that goes away, and says once
+        that it is away and once that it is back."""
+        is_away, heard_at = False, time.monotonic()
+        while True:
+            polled = await consumer.getmany(timeout_ms=_POLL_MS)
+            if not polled and time.monotonic() - heard_at < _ASK_AFTER_SECONDS:
+                continue
+            # The client tells nobody: a topic without news and a broker that is gone look the same.
+            was_away, is_away = is_away, not polled and not await self._answers(consumer)
+            heard_at = time.monotonic()
+            if is_away and not was_away:
+                logger.warning("Kafka at %s is away; waiting for it", self.servers)
+            elif was_away and not is_away:
+                logger.warning("Kafka at %s is back", self.servers)
+            for records in polled.values():
+                for record in records:
+                    yield record
+
+    async def _answers(self, consumer: Any) -> bool:
+        try:
+            await self.within(consumer.topics())
+        except KafkaUnavailableError:
+            return False
+        return True
 
     def check_topic(self, topic: str, topics: Collection[str]) -> None:
         """Raises KafkaUnavailableError where the topic is not among them."""

@@ -4,15 +4,16 @@ what an alert is; decides nothing."""
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from pipeline.errors import RecordError
 from pipeline.metrics import ORIGINS
 from pipeline.records import OriginKind
 from pipeline.report.alert import Alert, read_alert
 from pipeline.shells.access import topic_access
-from pipeline.shells.kafka_clients import Cluster, KafkaUnavailableError
+from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.permissions import check_permissions
 from pipeline.shells.security import IN_THE_CLEAR, Secret, Security
 from pipeline.topics import TOPICS
@@ -20,8 +21,6 @@ from pipeline.topics import TOPICS
 __all__ = ["Alert", "Secret", "Security", "Tally", "alerts"]
 
 logger = logging.getLogger(__name__)
-
-_POLL_MS: Final = 500
 
 
 @dataclass(slots=True)
@@ -51,12 +50,12 @@ async def alerts(
     """Every revision of every incident, once each, in the order of the topic.
 
     Gives what is happening (`live`), unless `origins` names replays or tests, or `run` one run. What is hidden is
-    said once in the log, and counted in `tally`. With `follow` it goes on until the reader stops, and waits for a
-    Kafka that goes away; without, it ends with what the topic holds as it starts. A record that is no alert is passed
-    over and counted. `security` says how to connect. Raises security.SecurityError where that
-    cannot be, reach.KafkaUnreachableError where no Kafka answers within `wait_seconds`, reach.KafkaRefusedError where
-    it does not let us in, permissions.NotAllowedError where it does not let us read, and KafkaUnavailableError where it
-    has no such topic.
+    said once in the log, and counted in `tally`. With `follow` it goes on until the reader stops; it waits for a Kafka
+    that goes away, and says in the log when it is away and when it is back. Without, it ends with what the topic holds
+    as it starts. A record that is no alert is passed over and counted. `security` says how to connect. Raises
+    security.SecurityError where that cannot be, reach.KafkaUnreachableError where no Kafka answers within
+    `wait_seconds`, reach.KafkaRefusedError where it does not let us in, permissions.NotAllowedError where it does not
+    let us read, and KafkaUnavailableError where it has no such topic.
     """
     asked = _Asked(origins, run, Tally() if tally is None else tally)
     topic = TOPICS["alerts"].full_name(namespace)
@@ -68,18 +67,11 @@ async def alerts(
         if not from_beginning:
             for partition in partitions:
                 consumer.seek(partition, ends[partition])
-        quiet_for = 0.0
-        while follow or [one for one in partitions if await consumer.position(one) < ends[one]]:
-            polled = await consumer.getmany(timeout_ms=_POLL_MS)
-            quiet_for = 0.0 if polled or follow else quiet_for + _POLL_MS / 1000
-            if quiet_for > wait_seconds:
-                raise KafkaUnavailableError(f"Kafka at {kafka} went away before the end of {topic} was read")
-            for partition, records in polled.items():
-                for record in records:
-                    if follow or record.offset < ends[partition]:
-                        alert = asked.take(record)
-                        if alert is not None:
-                            yield alert
+        async with aclosing(cluster.read_on(consumer) if follow else cluster.read_until(consumer, ends)) as records:
+            async for record in records:
+                alert = asked.take(record)
+                if alert is not None:
+                    yield alert
 
 
 class _Asked:

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import orjson
 import pytest
@@ -246,3 +247,13 @@ def test_no_traceback_reaches_the_terminal_where_the_reader_of_the_output_has_en
     assert done.stdout == ("1,209 frames\n" if reader == "head -1" else "")
     assert "Traceback" not in done.stderr
     assert "BrokenPipeError" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_without_room_for_the_output_is_one_clear_line(unbuffered, nominal):
+    shell = f"{sys.executable} -m pipeline.shells.cli inspect {nominal} > /dev/full"
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(shell, shell=True, capture_output=True, text=True, cwd=root(), check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr == "relaywatch: No space left on device: the output is not whole\n"

@@ -1,5 +1,6 @@
 """What a scrape sees."""
 
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 from pipeline import metrics
 from pipeline.metrics import METRICS, Sample, births
 from pipeline.shells.exporter import Exporter, ExporterError, Server
+from tests.deploy.tools import tool
 
 
 @pytest.fixture
@@ -76,6 +78,14 @@ def test_what_is_shown_of_a_vehicle_is_what_was_given_last_and_nothing_else(expo
     assert 'relay_altitude_meters{origin="replay",vehicle="ingenuity"} 7.0' in text
     exporter.show("ingenuity/live", [])
     assert 'origin="live",vehicle="ingenuity"} 1.0' not in get(server, "/metrics")[1]
+
+
+def test_promtool_finds_no_fault_in_any_metric(exporter: Exporter, server: Server) -> None:
+    """With every series that can be absent there too. Exit status 3 where a name is against the conventions."""
+    for one in METRICS:
+        exporter.apply([Sample(one, tuple(f"a {label}" for label in one.labels), 1)])
+    page = get(server, "/metrics")[1]
+    subprocess.run([tool("promtool"), "check", "metrics"], input=page, text=True, check=True, timeout=30)
 
 
 def test_ready_says_why_not(server: Server, state: dict[str, str]) -> None:
