@@ -155,7 +155,7 @@ def test_gauges_that_an_alert_reads_outlast_a_failed_scrape() -> None:
 
 
 def test_the_timelines_are_those_that_were_asked_for() -> None:
-    names = {one["name"] for one in yaml.safe_load((PROMETHEUS / "tests/incidents.yml").read_text())["tests"]}
+    names = {one["name"] for file in TIMELINES for one in yaml.safe_load(file.read_text())["tests"]}
     assert names >= {
         "flight 72", "a planned loss", "a worker crash during an open alert", "a restart", "a counter born late",
         "a link that flaps",
