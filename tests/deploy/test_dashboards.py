@@ -315,6 +315,15 @@ def test_every_metric_in_a_query_is_declared_and_has_the_labels_by_which_it_is_c
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
+def test_what_is_told_apart_by_link_or_vehicle_is_told_apart_by_mission_too(name: str) -> None:
+    """Links and vehicles of two missions may have the same name."""
+    for query in every_query(DASHBOARDS[name]):
+        for clause in re.findall(r"\b(?:by|on) \(([^)]*)\)", query):
+            labels = clause.split(", ")
+            assert "mission" in labels or not {"link", "vehicle"} & set(labels), query
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
 def test_every_variable_is_used_and_every_one_that_is_used_is_there(name: str) -> None:
     dashboard = DASHBOARDS[name]
     there = {one["name"] for one in dashboard["templating"]["list"]}

@@ -1,4 +1,8 @@
-"""The variables that the dashboards share, and the selectors that they fill in."""
+"""The variables that the dashboards share, and the selectors that they fill in.
+
+Queries join within a mission: links and vehicles of two may have the same name. They leave out the instance: while a
+partition changes hands, two workers may name the same link or vehicle.
+"""
 
 from typing import Final
 
@@ -35,27 +39,41 @@ def of_vehicle(metric: str, **labels: str) -> str:
     return _select(metric, ("mission", "vehicle", "origin"), labels)
 
 
+def by_link(metric: str, **labels: str) -> str:
+    """A gauge of each chosen link and origin, whichever worker has it."""
+    return f"max by (mission, link, origin) ({of_link(metric, **labels)})"
+
+
+def by_vehicle(metric: str, **labels: str) -> str:
+    """A gauge of each chosen vehicle and origin, whichever worker has it."""
+    return f"max by (mission, vehicle, origin) ({of_vehicle(metric, **labels)})"
+
+
+def frames_a_second(**labels: str) -> str:
+    """Of each chosen link and origin."""
+    return f"sum by (mission, link, origin) (rate({of_link('relay_frames_total', **labels)}[$__rate_interval]))"
+
+
 def while_newest(metric: str) -> str:
     """A metric of the chosen vehicles while the chosen flight is their newest, with the flight's name as a label.
 
     The metrics of a vehicle have no label for its flight, so that they are few; `relay_flight_info` says which it is.
     """
-    newest = _select("relay_flight_info", ("mission", "vehicle", "flight", "origin"), {})
-    return (
-        f"max by (vehicle, origin) ({of_vehicle(metric)})"
-        f" * on (vehicle, origin) group_right () max by (vehicle, flight, origin) ({newest})"
-    )
+    info = _select("relay_flight_info", ("mission", "vehicle", "flight", "origin"), {})
+    newest = f"max by (mission, vehicle, flight, origin) ({info})"
+    return f"{by_vehicle(metric)} * on (mission, vehicle, origin) group_right () {newest}"
 
 
 def where_something_came(query: str) -> str:
     """Of a query by vehicle and origin the series of those origins from which any record has come: every vehicle has a
     series for every origin from the start."""
-    return f"{query} and on (origin) max by (origin) ({of_origin('relay_watermark_timestamp_seconds')}) > 0"
+    watermark = f"max by (mission, origin) ({of_origin('relay_watermark_timestamp_seconds')})"
+    return f"{query} and on (mission, origin) {watermark} > 0"
 
 
 def of_links_heard(query: str) -> str:
     """Of a query by link and origin the series of those that ever had a record."""
-    return f"{query} and on (link, origin) {of_link('relay_watermark_timestamp_seconds')} > 0"
+    return f"{query} and on (mission, link, origin) {of_link('relay_watermark_timestamp_seconds')} > 0"
 
 
 def of_origin(metric: str) -> str:

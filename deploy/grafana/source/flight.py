@@ -9,8 +9,8 @@ from deploy.grafana.source.choices import (
     MISSION,
     ORIGIN,
     VEHICLE,
+    by_vehicle,
     of_link,
-    of_vehicle,
     where_something_came,
     while_newest,
 )
@@ -52,7 +52,7 @@ _NOW: Final = Row(
         )),
         (4, stat_panel(
             "Last good frame (UTC)",
-            (f"max by (vehicle, origin) ({of_vehicle('relay_last_frame_timestamp_seconds')}) * 1000 > 0",
+            (f"{by_vehicle('relay_last_frame_timestamp_seconds')} * 1000 > 0",
              "{{vehicle}} · {{origin}}"),
             "Relay receive time of the vehicle's last good frame of a real-time channel.",
             unit=TIME, absent="none yet",
@@ -60,8 +60,8 @@ _NOW: Final = Row(
         (4, stat_panel(
             "Silence on the relay's clock",
             (
-                f"max by (origin) ({of_link('relay_watermark_timestamp_seconds')}) - on (origin) group_right ()"
-                f" (max by (vehicle, origin) ({of_vehicle('relay_last_frame_timestamp_seconds')}) > 0)",
+                f"max by (mission, origin) ({of_link('relay_watermark_timestamp_seconds')})"
+                f" - on (mission, origin) group_right () ({by_vehicle('relay_last_frame_timestamp_seconds')} > 0)",
                 "{{vehicle}} · {{origin}}",
             ),
             "From the last good frame to the time up to which the chosen links have listened. Not the age of the data"
@@ -70,8 +70,7 @@ _NOW: Final = Row(
         )),
         (4, stat_panel(
             "Frames missing",
-            (where_something_came(f"max by (vehicle, origin) ({of_vehicle('relay_frames_missing')})"),
-             "{{vehicle}} · {{origin}}"),
+            (where_something_came(by_vehicle("relay_frames_missing")), "{{vehicle}} · {{origin}}"),
             "Real-time frames of the vehicle, of all its flights, that were sent and not received. Late data make it"
             " less.",
             steps=[(1, ORANGE)], base=BLUISH_GREEN, absent="no worker",
@@ -122,10 +121,9 @@ _FRAMES: Final = Row(
         (8, lines(
             "Received and missing",
             [
-                (f"sum(max by (vehicle, origin) ({of_vehicle('relay_frames_expected')}))"
-                 f" - sum(max by (vehicle, origin) ({of_vehicle('relay_frames_missing')}))", "received"),
-                (f"sum(max by (vehicle, origin) ({of_vehicle('relay_frames_missing')}))", "missing"),
-                (f"sum(max by (vehicle, origin) ({of_vehicle('relay_frame_gaps')}))", "gaps"),
+                (f"sum({by_vehicle('relay_frames_expected')}) - sum({by_vehicle('relay_frames_missing')})", "received"),
+                (f"sum({by_vehicle('relay_frames_missing')})", "missing"),
+                (f"sum({by_vehicle('relay_frame_gaps')})", "gaps"),
             ],
             "Real-time frames of the vehicle: received, missing, and places at which some are missing. What was sent"
             " after the last received frame is unknown and in none of them.",

@@ -3,7 +3,17 @@
 from typing import Final
 
 from deploy.grafana.source.board import Board, Row
-from deploy.grafana.source.choices import LINK, MISSION, ORIGIN, VEHICLE, of_link, of_links_heard, of_vehicle
+from deploy.grafana.source.choices import (
+    LINK,
+    MISSION,
+    ORIGIN,
+    VEHICLE,
+    by_link,
+    by_vehicle,
+    frames_a_second,
+    of_links_heard,
+    of_vehicle,
+)
 from deploy.grafana.source.panels import alert_list, lines, stat_panel, timeline
 from deploy.grafana.source.shared import HISTORY, OPEN, OVER_TIME, SIGNAL, STATEMENT, WINDOWS
 from deploy.grafana.source.states import (
@@ -17,7 +27,7 @@ from deploy.grafana.source.states import (
 
 
 def _open(severity: str) -> str:
-    return f"sum(max by (vehicle, type, origin) ({of_vehicle('relay_incidents_active', severity=severity)}))"
+    return f"sum(max by (mission, vehicle, type, origin) ({of_vehicle('relay_incidents_active', severity=severity)}))"
 
 
 _STATS: Final = Row(
@@ -38,26 +48,25 @@ _STATS: Final = Row(
         )),
         (4, stat_panel(
             "Waiting for a person",
-            (f"sum(max by (vehicle, origin) ({of_vehicle('relay_incidents_by_state', state='unacknowledged')}))",
-             "unacknowledged"),
+            (f"sum({by_vehicle('relay_incidents_by_state', state='unacknowledged')})", "unacknowledged"),
             "Open incidents that nobody has acknowledged (`relaywatch ack`).",
             steps=[(1, ORANGE)], base=BLUISH_GREEN, absent="no worker",
         )),
         (4, stat_panel(
             "Links in contact",
-            (f"sum(max by (link, origin) ({of_link('relay_link_in_contact')}))", "in contact"),
+            (f"sum({by_link('relay_link_in_contact')})", "in contact"),
             "Links whose newest record says that something was heard. None is normal outside a contact.",
             base=BLUISH_GREEN, absent="no worker",
         )),
         (4, stat_panel(
             "Relays in outage",
-            (f"count(max by (link, origin) ({of_link('relay_link_state')}) == 3) or vector(0)", "outage"),
+            (f"count({by_link('relay_link_state')} == 3) or vector(0)", "outage"),
             "Links whose relay itself is quiet: nothing is known of their vehicles meanwhile.",
             steps=[(1, VERMILLION)], base=BLUISH_GREEN,
         )),
         (4, stat_panel(
             "Frames missing",
-            (f"sum(max by (vehicle, origin) ({of_vehicle('relay_frames_missing')}))", "missing"),
+            (f"sum({by_vehicle('relay_frames_missing')})", "missing"),
             "Real-time frames that were sent and not received. Late data make it less.",
             steps=[(1, ORANGE)], base=BLUISH_GREEN, absent="no worker",
         )),
@@ -70,14 +79,14 @@ _STATES: Final = Row(
     panels=[
         (24, timeline(
             "Links",
-            [(of_links_heard(f"max by (link, origin) ({of_link('relay_link_state')})"), "{{link}} · {{origin}}")],
+            [(of_links_heard(by_link("relay_link_state")), "{{link}} · {{origin}}")],
             "State of each link that had a record. No bar: no worker was scraped.",
             mappings=[mapping(LINK_STATE)], most=3,
         )),
         (24, WINDOWS),
         (24, timeline(
             "Flight phase",
-            [(f"max by (vehicle, origin) ({of_vehicle('relay_flight_phase')})", "{{vehicle}} · {{origin}}")],
+            [(by_vehicle("relay_flight_phase"), "{{vehicle}} · {{origin}}")],
             "Phase that the vehicle reports, in MAVLink's words. No bar: unknown, or no flight is open.",
             mappings=[mapping(FLIGHT_PHASE)], most=3,
         )),
@@ -92,8 +101,7 @@ _QUALITY: Final = Row(
         (8, lines(
             "Frames missing, share",
             [(
-                f"max by (vehicle, origin) ({of_vehicle('relay_frames_missing')})"
-                f" / (max by (vehicle, origin) ({of_vehicle('relay_frames_expected')}) > 0)",
+                f"{by_vehicle('relay_frames_missing')} / ({by_vehicle('relay_frames_expected')} > 0)",
                 "{{vehicle}} · {{origin}}",
             )],
             "Missing of those expected (received and missing), over the vehicle's flights. A line ends where nothing"
@@ -102,11 +110,7 @@ _QUALITY: Final = Row(
         )),
         (8, lines(
             "Bad frames, share",
-            [(
-                f"sum by (link, origin) (rate({of_link('relay_frames_total', disposition='bad')}[$__rate_interval]))"
-                f" / (sum by (link, origin) (rate({of_link('relay_frames_total')}[$__rate_interval])) > 0)",
-                "{{link}} · {{origin}}",
-            )],
+            [(f"{frames_a_second(disposition='bad')} / ({frames_a_second()} > 0)", "{{link}} · {{origin}}")],
             "Frames that failed a check, of all that came. A gap: none came. Dashed: 50 %, where a burst of at least"
             " five in a second is bad_frame_burst.",
             unit="percentunit", decimals=1, most=1, steps=[(0.5, VERMILLION)],

@@ -7,7 +7,7 @@ from deploy.grafana.source.choices import (
     LINK,
     MISSION,
     ORIGIN,
-    of_link,
+    frames_a_second,
     of_links_heard,
     of_mission,
     of_origin,
@@ -33,7 +33,7 @@ def _quantile(share: float, metric: str, by: str) -> str:
     return f"histogram_quantile({share}, sum by (le, {by}) (rate({metric}[$__rate_interval]))) >= 0"
 
 
-_LAG: Final = f"max by (topic, partition) ({of_mission('relay_consumer_lag_records')})"
+_LAG: Final = f"max by (mission, topic, partition) ({of_mission('relay_consumer_lag_records')})"
 """A partition that two workers name while it changes hands counts once."""
 
 _NOW: Final = Row(
@@ -91,8 +91,7 @@ _THROUGHPUT: Final = Row(
         )),
         (8, lines(
             "Frames taken",
-            [(of_links_heard(f"sum by (link, origin) (rate({of_link('relay_frames_total')}[$__rate_interval]))"),
-              "{{link}} · {{origin}}")],
+            [(of_links_heard(frames_a_second()), "{{link}} · {{origin}}")],
             "Whatever their disposition.",
             unit=FRAMES, decimals=1,
         )),

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from deploy.grafana.source.choices import of_link, of_vehicle, where_something_came
+from deploy.grafana.source.choices import by_link, by_vehicle, of_vehicle, where_something_came
 from deploy.grafana.source.panels import TIME, lines, rows, timeline, words
 from deploy.grafana.source.states import CONTACT_WINDOW, INCIDENT_TYPE, SEVERITY, mapping, open_or_not, plain
 
-_RAISED: Final = f"max by (vehicle, type, origin) ({of_vehicle('relay_incident_raised_timestamp_seconds')})"
-_CLOSED: Final = f"max by (vehicle, type, origin) ({of_vehicle('relay_incident_closed_timestamp_seconds')})"
-_ACTIVE: Final = f"max by (vehicle, type, severity, origin) ({of_vehicle('relay_incidents_active')})"
+_RAISED: Final = f"max by (mission, vehicle, type, origin) ({of_vehicle('relay_incident_raised_timestamp_seconds')})"
+_CLOSED: Final = f"max by (mission, vehicle, type, origin) ({of_vehicle('relay_incident_closed_timestamp_seconds')})"
+_ACTIVE: Final = f"max by (mission, vehicle, type, severity, origin) ({of_vehicle('relay_incidents_active')})"
 
 RAISED_AT: Final = f"{_RAISED} * 1000 > 0"
 CLOSED_AT: Final = f"{_CLOSED} * 1000 > 0"
@@ -18,8 +18,12 @@ _MEANING: Final = {"Incident": plain(INCIDENT_TYPE)}
 
 OPEN: Final = rows(
     "Open incidents",
-    {"Raised (UTC)": f"{_RAISED} * 1000 * on (vehicle, type, origin) group_right () clamp_max({_ACTIVE} > 0, 1)"},
-    {"severity": "Severity", "type": "Incident", "vehicle": "Vehicle", "origin": "Origin"},
+    {
+        "Raised (UTC)": (
+            f"{_RAISED} * 1000 * on (mission, vehicle, type, origin) group_right () clamp_max({_ACTIVE} > 0, 1)"
+        ),
+    },
+    {"severity": "Severity", "type": "Incident", "vehicle": "Vehicle", "mission": "Mission", "origin": "Origin"},
     "Open and not shelved, with the event time at which the newest of its type was raised.",
     units={"Raised (UTC)": TIME},
     mappings={**_MEANING, "Severity": mapping(SEVERITY)},
@@ -34,11 +38,12 @@ HISTORY: Final = rows(
         "Last raised (UTC)": RAISED_AT,
         "Last closed (UTC)": CLOSED_AT,
         "Opened in the time range": (
-            f"round(sum by (vehicle, type, origin) (increase({of_vehicle('relay_incidents_opened_total')}[$__range])))"
-            f" and on (vehicle, type, origin) ({_RAISED} > 0)"
+            f"round(sum by (mission, vehicle, type, origin)"
+            f" (increase({of_vehicle('relay_incidents_opened_total')}[$__range])))"
+            f" and on (mission, vehicle, type, origin) ({_RAISED} > 0)"
         ),
     },
-    {"type": "Incident", "vehicle": "Vehicle", "origin": "Origin"},
+    {"type": "Incident", "vehicle": "Vehicle", "mission": "Mission", "origin": "Origin"},
     "Every type that was ever raised: event time of the newest one, and how many opened while Prometheus looked in the"
     " time range. An incident that is open again has a time of closing before that of raising.",
     units={"Last raised (UTC)": TIME, "Last closed (UTC)": TIME},
@@ -50,8 +55,8 @@ HISTORY: Final = rows(
 OVER_TIME: Final = timeline(
     "Incidents over time",
     [(
-        f"sum by (vehicle, type, origin) ({_ACTIVE})"
-        f" and on (vehicle, type, origin) ({_RAISED} > 0)",
+        f"sum by (mission, vehicle, type, origin) ({_ACTIVE})"
+        f" and on (mission, vehicle, type, origin) ({_RAISED} > 0)",
         "{{type}} · {{vehicle}} · {{origin}}",
     )],
     "From when to when relaywatch held an incident of each type open, on Prometheus's clock: when it was known. The"
@@ -79,7 +84,7 @@ STATEMENT: Final = words("Statement", _STATEMENT, "Where to read what relaywatch
 WINDOWS: Final = timeline(
     "Contact windows",
     [(
-        where_something_came(f"max by (vehicle, origin) ({of_vehicle('relay_contact_window_open')})"),
+        where_something_came(by_vehicle("relay_contact_window_open")),
         "{{vehicle}} · {{origin}}",
     )],
     "Whether the plan has a window open for the vehicle, by the relay's clock.",
@@ -89,7 +94,7 @@ WINDOWS: Final = timeline(
 
 SIGNAL: Final = lines(
     "Signal level",
-    [(f"max by (link, origin) ({of_link('relay_signal_level_dbm')})", "{{link}} · {{origin}}")],
+    [(by_link("relay_signal_level_dbm"), "{{link}} · {{origin}}")],
     "As the receiver reports it. A gap: it reports none, or nothing is heard. What is enough depends on the radio.",
     unit="dBm",
     decimals=1,
