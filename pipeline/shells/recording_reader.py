@@ -18,6 +18,8 @@ from pipeline.shells.recording import ENCODING, MAGIC, MISSION_ATTACHMENT
 
 # Files of other writers have larger chunks than ours; one that says more than this is damaged.
 _LONGEST_CHUNK: Final = 256 << 20
+_NOT_COUNTED: Final = 0
+"""The count of a message whose writer does not count."""
 
 
 def is_recording(path: Path) -> bool:
@@ -83,6 +85,9 @@ class Recording:
         self.cut_off, self._data_is_whole = None, False
         channels: dict[int, str] = {}
         others: set[str] = set()
+        # Channel → the count that its next message must have. A chunk may be damaged so that it passes for something
+        # else, which is skipped: only the counts tell then, where the writer counts.
+        next_counts: dict[int, int] = {}
         for stored in self._parts():
             if isinstance(stored, Channel):
                 if stored.message_encoding == ENCODING and "key" in stored.metadata:
@@ -91,7 +96,12 @@ class Recording:
                 else:
                     others.add(stored.topic)
             elif isinstance(stored, Message) and stored.channel_id in channels:
-                record = self._read(channels[stored.channel_id], stored)
+                link, due = channels[stored.channel_id], next_counts.get(stored.channel_id, stored.sequence)
+                if stored.sequence not in (due, _NOT_COUNTED):
+                    self.cut_off = self._gap(link, due, stored.sequence)
+                    break
+                next_counts[stored.channel_id] = (stored.sequence + 1) & 0xFFFF_FFFF
+                record = self._read(link, stored)
                 if record is not None:
                     yield record
         if not self._count:
@@ -145,6 +155,12 @@ class Recording:
                 self._data_is_whole = self._data_is_whole or isinstance(part, DataEnd)
                 self.octets_read = 0 if mission_only else file.tell()
                 yield from inside
+
+    def _gap(self, link: str, due: int, found: int) -> str:
+        return (
+            f"{self.path.name}: the file is damaged: message {due} of link {link} is not there, {found} is next; the "
+            f"{self._count} records before it are good"
+        )
 
     def _cut_off(self, at: int, fault: Exception) -> str:
         stops = isinstance(fault, _CutOffError)

@@ -5,7 +5,9 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import orjson
 import pytest
@@ -16,6 +18,7 @@ from pipeline.errors import RecordingError
 from pipeline.records import Listened, RecordingEnded, encode_record
 from pipeline.shells.analyze import analyze
 from pipeline.shells.cli import main
+from pipeline.shells.recording import MAGIC
 from pipeline.shells.recording_reader import read_recording
 from pipeline.shells.simulate import write_scenario
 from tests.build import root, scenario, scenario_records
@@ -203,6 +206,33 @@ def test_wherever_an_octet_is_damaged_no_record_is_a_wrong_one(at, flip, nominal
     records, _ = read(path)
     good, whole = octets_of(records), octets_of(scenario_records("nominal"))
     assert good == whole[: len(good)]
+
+
+def test_a_chunk_that_passes_for_something_else_is_missed_by_the_counts(nominal, tmp_path):
+    """Its kind, the first octet of it, is damaged: a reader skips what is of another kind."""
+    octets = bytearray(nominal.read_bytes())
+    chunk = next(at for at, kind in stored_kinds(octets) if kind == CHUNK and at > len(octets) // 2)
+    octets[chunk] = PRIVATE
+    path = tmp_path / "skipped.mcap"
+    path.write_bytes(octets)
+    records, said = read(path)
+    good, whole = octets_of(records), octets_of(scenario_records("nominal"))
+    assert 0 < len(good) < len(whole)
+    assert good == whole[: len(good)]
+    assert f"message {len(good)} of link rover-a is not there" in said
+    assert [record.whole for record in records[len(good) :]] == [False]
+
+
+CHUNK: Final = 0x06
+PRIVATE: Final = 0x80
+
+
+def stored_kinds(octets: bytes) -> Iterator[tuple[int, int]]:
+    """Where each record of an MCAP file begins, and its kind: an octet, then the length of the rest in eight."""
+    at = len(MAGIC)
+    while at < len(octets) - len(MAGIC):
+        yield at, octets[at]
+        at += 9 + int.from_bytes(octets[at + 1 : at + 9], "little")
 
 
 @given(octets=st.binary(max_size=300))
