@@ -81,6 +81,8 @@ def revise(
     for name in sorted(current.keys() | published.keys()):
         before = published.get(name)
         commands = (asked or {}).get(name, ())
+        if before and not commands and _rests(before, current.get(name)):
+            continue
         if before and _is_final(before, moment):
             after = _shown(before, before.incident, moment)
         elif before and name not in current:
@@ -105,6 +107,20 @@ def revise(
         if before != published[name]:
             entries[name] = before
     return entries, revisions
+
+
+def _rests(before: Published, incident: Incident | None) -> bool:
+    """Whether nothing is to be said or remembered: the verdict says what was published, and nobody asks for more."""
+    if before.waiting_since is not None or before.asked or before.state != before.judged:
+        return False
+    if incident is None or before.withdrawn_at is not None:
+        return incident is None and before.withdrawn_at is not None
+    state = "open" if incident.ended_at is None else "closed"
+    return (
+        state == before.state
+        and incident.close_reason == before.close_reason
+        and (incident is before.incident or incident == before.incident)
+    )
 
 
 def _shown(before: Published | None, incident: Incident, moment: Moment) -> Published:

@@ -47,16 +47,24 @@ class BinMap:
         self._crowds: dict[tuple[str, int], tuple[tuple[int, int], list[Crowd]]] = {}
         """Derived, for each chunk in which anything is bad: what was asked, and the answer."""
 
-    def add(self, link: str, number: int, heard: int, bad: int) -> None:
+    @property
+    def any_bad(self) -> bool:
+        return bool(self._spoilt)
+
+    def add(self, link: str, number: int, heard: int, bad: int) -> bool:
+        """Join one bin; whether that changed it."""
         chunk, place = divmod(number, BINS_IN_CHUNK)
         rows = self.chunks.get((link, chunk))
         if rows is None:
             rows = self.chunks[link, chunk] = np.zeros((2, BINS_IN_CHUNK), np.uint16)
         heard, bad = min(heard, 0xFFFF), min(bad, 0xFFFF)
-        if heard > rows[0, place] or bad > rows[1, place]:
-            rows[0, place] = max(heard, int(rows[0, place]))
-            rows[1, place] = max(bad, int(rows[1, place]))
-            self._note(link, chunk, is_spoilt=bad > 0)
+        known_heard, known_bad = int(rows[0, place]), int(rows[1, place])
+        if heard <= known_heard and bad <= known_bad:
+            return False
+        rows[0, place] = max(heard, known_heard)
+        rows[1, place] = max(bad, known_bad)
+        self._note(link, chunk, is_spoilt=bad > 0)
+        return True
 
     def merge(self, other: "BinMap") -> None:
         for key, rows in other.chunks.items():

@@ -89,15 +89,35 @@ class Gaps:
             self.unchanged = min(self.unchanged, kept)
 
 
+class Totals(NamedTuple):
+    """Of all runs of one key."""
+
+    span: int
+    """Nanoseconds from the first frame to the last of each, together."""
+    frames: int
+    runs: int
+
+    @property
+    def period(self) -> float | None:
+        """As `period_of` the runs."""
+        intervals = self.frames - self.runs
+        return self.span / intervals if intervals and self.span else None
+
+
+_NONE: Final = Totals(0, 0, 0)
+
+
 class RunMap:
     """(link, session, scid, vcid, live, modulus) → runs in ascending time."""
 
-    __slots__ = ("_gaps", "_touch", "gap", "runs")
+    __slots__ = ("_gaps", "_touch", "gap", "runs", "totals")
 
     def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
         self.gap = gap
         """Consecutive counts further apart in time than this begin a new run: a whole cycle may lie between."""
         self.runs: dict[Key, list[Run]] = {}
+        self.totals: dict[Key, Totals] = {}
+        """What the runs of each key are together."""
         self._touch = touch
         self._gaps: dict[Key, Gaps] = {}
 
@@ -127,8 +147,12 @@ class RunMap:
         if high - low == 1 and row[low] == run:
             return
         reached = row[low] if low < high else None
+        span, frames, runs = self.totals.get(key, _NONE)
         for old in row[low:high]:
             self._touch(old.first)
+            span -= old.last - old.first
+            frames -= old.frames
+        self.totals[key] = Totals(span + run.last - run.first, frames + run.frames, runs + 1 - (high - low))
         row[low:high] = [run]
         derived = self._gaps.get(key)
         if derived is not None:

@@ -6,7 +6,7 @@ vanishes, and neither the order in which instants came nor how often matters.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 POINTS_KEPT: Final = 5
@@ -14,6 +14,8 @@ POINTS_KEPT: Final = 5
 
 Point = tuple[Any, ...]
 Points = tuple[Point, ...]
+"""Different ones, ascending (`smallest`)."""
+
 Payload = tuple[Points, ...]
 """Some bounded sets of points; each keeps its `POINTS_KEPT` smallest, and that is its join."""
 
@@ -46,18 +48,34 @@ def smallest(points: Iterable[Point]) -> Points:
 def join_payloads(a: Payload, b: Payload) -> Payload:
     if a == b:
         return a
-    return tuple(x if x == y else smallest(x + y) for x, y in zip(a, b, strict=True))
+    return tuple(_join_points(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _join_points(a: Points, b: Points) -> Points:
+    if a == b or not b:
+        return a
+    # Nearly always all of one lie before all of the other. The first part of a point is always a number.
+    if not a or b[-1][0] < a[0][0]:
+        return (b + a)[:POINTS_KEPT]
+    if a[-1][0] < b[0][0]:
+        return a if len(a) == POINTS_KEPT else (a + b)[:POINTS_KEPT]
+    return smallest(a + b)
+
+
+Follow = Callable[[Key, Sequence[Segment], Segment], None]
+"""Told the key, the segments that are no more, and the one that is there instead."""
 
 
 class SegmentMap:
     """Key → segments in ascending order, none within `gap` of its neighbour."""
 
-    __slots__ = ("_touch", "gap", "segments")
+    __slots__ = ("_follow", "_touch", "gap", "segments")
 
-    def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
+    def __init__(self, gap: int, touch: Touch = lambda at: None, follow: Follow = lambda key, gone, come: None) -> None:
         self.gap = gap
         self.segments: dict[Key, list[Segment]] = {}
         self._touch = touch
+        self._follow = follow
 
     def add(self, key: Key, first: int, last: int, payload: Payload = ()) -> None:
         """Join one stretch into the map."""
@@ -65,6 +83,16 @@ class SegmentMap:
         if row is None:
             self.segments[key] = [Segment(first, last, payload)]
             self._touch(first)
+            self._follow(key, (), self.segments[key][0])
+            return
+        newest = row[-1]
+        if newest.first <= first <= newest.last + self.gap:
+            # What nearly every stretch does: it goes on with the latest one, and reaches no other.
+            joined = Segment(newest.first, max(last, newest.last), join_payloads(newest.payload, payload))
+            if joined != newest:
+                row[-1] = joined
+                self._touch(newest.first)
+                self._follow(key, (newest,), joined)
             return
         # `low` … `high` are the segments that the new stretch reaches.
         high = len(row) if last + self.gap >= row[-1].first else bisect_right(row, last + self.gap, key=_first_of)
@@ -84,6 +112,7 @@ class SegmentMap:
         for old in reached:
             if old.first != joined.first:
                 self._touch(old.first)
+        self._follow(key, reached, joined)
 
     def add_sorted(self, key: Key, times: "tuple[int, ...]") -> None:
         """Join many instants, in ascending order, with the smallest of them as the only payload."""

@@ -29,7 +29,7 @@ does: records may come in any order, in any grouping, and more than once.
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -38,7 +38,8 @@ from pipeline.evidence.bins import BIN, CHUNK, BinMap
 from pipeline.evidence.losses import HeavyLoss, Measure, Stretch
 from pipeline.evidence.maxima import MaximumMap
 from pipeline.evidence.runs import Run, RunMap
-from pipeline.evidence.segments import Key, SegmentMap, smallest
+from pipeline.evidence.segments import Key, Segment, SegmentMap, smallest
+from pipeline.evidence.views import Views
 from pipeline.mission.model import Mission, Vehicle
 from pipeline.records import SECOND
 from pipeline.telemetry import ChannelFrames, Samples, Telemetry
@@ -74,23 +75,25 @@ class Evidence:
         gap = suspect_gap(vehicle, mission)
         run_gap = min(gap, round(128 * vehicle.frame_period_s * SECOND)) if vehicle.frame_period_s else SECOND // 2
         silent = round(mission.timers.relay_silent_seconds * SECOND)
-        self.heard = SegmentMap(gap, self._touch)
-        self.telemetry = SegmentMap(gap, self._touch)
-        self.samples = SegmentMap(gap, self._touch)
-        self.recorded = SegmentMap(gap, self._touch)
-        self.clock = SegmentMap(gap, self._touch)
-        self.listened = SegmentMap(0, self._touch)
-        self.earth = SegmentMap(silent, self._touch)
+        self.views = Views(gap)
+        views = self.views
+        self.heard = SegmentMap(gap, self._touch, views.follow_heard)
+        self.telemetry = SegmentMap(gap, self._touch, views.follow_telemetry)
+        self.samples = SegmentMap(gap, self._touch, views.follow_samples)
+        self.recorded = SegmentMap(gap, self._touch, views.follow_recorded)
+        self.clock = SegmentMap(gap, self._touch, views.follow_clock)
+        self.listened = SegmentMap(0, self._touch, views.follow_listened)
+        self.earth = SegmentMap(silent, self._touch, views.follow_earth)
         self.undelivered = SegmentMap(silent, self._touch)
         self.out_of_scope = SegmentMap(gap, self._touch)
-        self.set_aside = SegmentMap(0, self._touch)
+        self.set_aside = SegmentMap(0, self._touch, views.follow_set_aside)
         self.records = SegmentMap(1, self._touch)
-        self.levels = SegmentMap(0, self._touch)
-        self.ended = MaximumMap(_session_of, self._touch)
-        self.stopped = MaximumMap(_session_of, self._touch)
+        self.levels = SegmentMap(0, self._touch_frames)
+        self.ended = MaximumMap(_session_of, self._touch_session)
+        self.stopped = MaximumMap(_session_of, self._touch_session)
         self.reached = MaximumMap(_session_of, self._touch)
         self.last_sequence = MaximumMap(_session_of, self._touch)
-        self.owed = MaximumMap(lambda key: key[2], self._touch)
+        self.owed = MaximumMap(lambda key: key[2], self._touch_frames)
         self.dispositions = MaximumMap(touch=self._touch)
         self.bins = BinMap(self._touch_bins)
         self.runs = RunMap(run_gap, self._touch_runs)
@@ -99,11 +102,23 @@ class Evidence:
         self.together = RunMap(run_gap)
         """(scid, vcid, live, modulus) → runs, whatever link and session they came by."""
         self._heavy_losses: dict[Key, HeavyLoss] = {}
+        self.kept: dict[Hashable, Any] = {}
+        """What rules keep of what they reckoned, to reckon less the next time. It decides nothing: without it they
+        would say the same."""
 
     def _touch(self, at: int) -> None:
         self.changed.add(f"evidence/{at // CHUNK}")
 
+    def _touch_frames(self, at: int) -> None:
+        self._touch(at)
+        self.views.touch(at)
+
+    def _touch_session(self, at: int) -> None:
+        self._touch(at)
+        self.views.change_context()
+
     def _touch_runs(self, at: int) -> None:
+        self.views.stamp += 1
         self.changed.add(f"runs/{at // RUNS_CHUNK}")
 
     def _touch_bins(self, at: int) -> None:
@@ -114,6 +129,7 @@ class Evidence:
         link, session = telemetry.link, telemetry.session
         relay, earth = telemetry.relay_receive_time, telemetry.earth_receive_time
         self.records.add((link, session), telemetry.sequence, telemetry.sequence)
+        self.views.stirred.add((link, session))
         if telemetry.kind == "no_delivery":
             self.undelivered.add((link, session), earth, earth)
             return
@@ -157,7 +173,8 @@ class Evidence:
         """What was heard, good or bad, and what the receiver says it heard."""
         link, session = telemetry.link, telemetry.session
         for number, heard, bad in telemetry.bins:
-            self.bins.add(link, number, heard, bad)
+            if self.bins.add(link, number, heard, bad) and bad:
+                self.views.touch(number * BIN)
         if telemetry.listened is not None:
             report = telemetry.listened
             self.listened.add((link, session, report.production_status), report.starts_at, report.ends_at)
@@ -207,6 +224,13 @@ class Evidence:
     def _absorb_stretch(place: SegmentMap, rows: list[Any], key: Key) -> None:
         """Rows of one key in ascending order. Kept: the earliest, the latest and the highest of them; of played
         back ones also those that were received first."""
+        if len(rows) == 1:  # a frame a record is the dearest, a frame at a time
+            ((at, other, altitude, rate),) = rows
+            place.add(key, at, at, (
+                ((at, other, altitude, rate),), ((-at, other, altitude, rate),),
+                () if altitude is None else ((-altitude, at),), () if other is None else ((other, at),),
+            ))  # fmt: skip
+            return
         earliest = smallest(rows[:8])
         latest = smallest((-row[0], *row[1:]) for row in rows[-8:])
         highest = smallest((-row[2], row[0]) for row in rows if row[2] is not None)
@@ -214,6 +238,12 @@ class Evidence:
         place.add(key, rows[0][0], rows[-1][0], (earliest, latest, highest, received))
 
     def _absorb_clock(self, rows: list[Any]) -> None:
+        if len(rows) == 1:
+            at, onboard, boot = rows[0][0], rows[0][1], rows[0][4]
+            if onboard is not None:
+                points = ((at, onboard),), ((-at, onboard),), ((-onboard, at),)
+                self.clock.add((boot, (onboard - at) // SECOND), at, at, points)
+            return
         start = 0
         keys = [None if row[1] is None else (row[4], (row[1] - row[0]) // SECOND) for row in rows]
         for end in range(1, len(rows) + 1):
@@ -236,13 +266,14 @@ class Evidence:
                 continue
             if self.bins.count(link, starts_at, ends_at)[0] >= self.owed.values[key]:
                 del self.owed.values[key]
-                self._touch(starts_at)
+                self._touch_frames(starts_at)
 
     def merge(self, other: "Evidence") -> None:
         """self ⊔ other, into self."""
         for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, "runs", "bins"):
             getattr(self, name).merge(getattr(other, name))
         self.together.merge(other.together)
+        self.views.stirred |= other.earth.segments.keys() | other.undelivered.segments.keys()
         for link in {key[0] for key in self.owed.values}:
             self._settle(link)
 
@@ -257,6 +288,15 @@ class Evidence:
         whole["runs"] = sorted((repr(key), tuple(row)) for key, row in self.runs.runs.items())
         whole["bins"] = sorted((key, rows.tobytes()) for key, rows in self.bins.chunks.items())
         return whole
+
+    def stretches(self, gap: int, *, live: bool) -> list[Segment]:
+        """Where frames came with no more than `gap` between them, by whatever link; of the live channels only."""
+        if gap == self.views.heard.gap:
+            return self.views.heard.of(live)
+        joined = SegmentMap(gap)
+        for segment in self.views.heard.of(live):
+            joined.add((), *segment)
+        return joined.of(())
 
     def heavy_losses(self, key: Key, measure: Measure) -> list[Stretch]:
         """Where frames of one channel of `together` were missing in numbers."""

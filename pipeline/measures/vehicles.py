@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Final
 
+from pipeline.evidence.samples import SampleKey, Values
 from pipeline.incidents import Published
 from pipeline.metrics import (
     ALERT_TYPES,
@@ -31,8 +32,9 @@ from pipeline.outputs import Output, Revision
 from pipeline.records import SECOND, OriginKind
 from pipeline.verdicts.flights import flights_of
 from pipeline.verdicts.ledger import totals_of
-from pipeline.verdicts.picture import Picture, SampleKey, Values
+from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.relay_outage import TYPE as RELAY_OUTAGE
+from pipeline.verdicts.settled import settled_of
 from pipeline.watch import VehicleState
 
 _EVER: Final = 1 << 62
@@ -71,7 +73,7 @@ def _flight(picture: Picture, place: tuple[str, str], is_outage: bool) -> Iterat
     yield Sample(WINDOW_OPEN, place, mark is not None and any(one.starts_at <= mark < one.ends_at for one in windows))
     last = picture.last_live_frame
     yield Sample(LAST_FRAME, place, 0 if last is None else last / SECOND)
-    flights = flights_of(picture)
+    flights = flights_of(picture, tuple(settled_of(picture).flights))
     if flights:
         yield Sample(FLIGHT_INFO, (place[0], flights[-1].name, place[1]), 1)
     if is_outage or mark is None or all(picture.is_over(session) for session in picture.sessions):

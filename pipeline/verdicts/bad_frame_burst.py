@@ -26,6 +26,8 @@ class Burst(NamedTuple):
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
+    if not picture.evidence.bins.any_bad:
+        return
     for link in picture.home_links:
         bursts = _bursts(picture, link)
         if bursts:

@@ -1,12 +1,14 @@
 """The on-board clock jumped: from one frame to the next it went on by much more or less than the relay's clock. It is
 over when the clock agrees again with what it said before. A clock that a restart set back is no step."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import partial, reduce
 from typing import Final, NamedTuple
 
+from pipeline.evidence.views import Clock
 from pipeline.records import SECOND
-from pipeline.verdicts.flights import Flight
+from pipeline.verdicts.flights import Flight, flight_at
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.restarts import restarts_of
@@ -19,44 +21,51 @@ SEEN_FRAMES: Final = 3
 SEEN_NANOSECONDS: Final = SECOND
 
 
-@dataclass(slots=True, kw_only=True)
-class Level:
+class Level(NamedTuple):
     """On-board time minus relay time, of one boot: where the clock was, and where it came to by slow change."""
 
     boot: int | None
     settled: int
     """While the clock ran."""
-    now: int = 0
+    now: int
     """Also where it has stood still since."""
-    onboard: int = 0
+    onboard: int
     """What the clock said last."""
 
     def agrees(self, boot: int | None, offset: int, limit: int) -> bool:
         return boot == self.boot and min(abs(offset - self.settled), abs(offset - self.now)) <= limit
 
 
-@dataclass(slots=True, kw_only=True)
-class Visit:
+class Visit(NamedTuple):
     """The clock was at one level without being elsewhere."""
 
-    level: Level
+    level: int
+    """Its place among the levels."""
     first: int
     last: int
-    times: set[int] = field(default_factory=set)
-    """Some of its samples' times."""
+    times: tuple[int, ...]
+    """Its earliest samples' times."""
 
     def seen_at(self) -> int | None:
         """When it was more than a lucky frame of noise; None: it was not."""
-        third = sorted(self.times)[SEEN_FRAMES - 1 :][:1]
+        third = self.times[SEEN_FRAMES - 1 :][:1]
         long = [self.first + SEEN_NANOSECONDS] if self.last - self.first >= SEEN_NANOSECONDS else []
         return min([*third, *long], default=None)
+
+
+class Walk(NamedTuple):
+    """Along the clock's segments: where it was, one after the other."""
+
+    levels: tuple[Level, ...]
+    visits: tuple[Visit, ...]
 
 
 class Step(NamedTuple):
     at: int
     by: int
     """Nanoseconds; forward is positive."""
-    former: Level
+    former: int
+    """The level before it: its place among them."""
     ended_at: int | None
     flight: str
 
@@ -69,55 +78,63 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
         yield _incident(picture, next((one for one in flights if one.name == name), None), steps)
 
 
-def _visits(picture: Picture, limit: int) -> list[Visit]:
-    """Where the clock was, one after the other, as far as the watermark and without lucky frames."""
+def _walked(picture: Picture, limit: int) -> Walk:
+    """As far as the watermark and without lucky frames."""
     mark = picture.watermark or 0
-    clock = [(key[0], segment) for key, segment in picture.evidence.clock.items() if segment.first <= mark]
-    levels: list[Level] = []
-    visits: list[Visit] = []
-    for boot, (first, last, (earliest, latest, furthest)) in sorted(clock, key=lambda one: (one[1], str(one[0]))):
-        offset = earliest[0][1] - first
-        level = next((one for one in reversed(levels) if one.agrees(boot, offset, limit)), None)
-        if level is None:
-            level = Level(boot=boot, settled=offset)
-            levels.append(level)
-        elif earliest[0][1] != level.onboard:
-            level.settled = offset
-        level.onboard = latest[0][1]
-        level.now = level.onboard - last
-        times = {point[0] for point in earliest} | {-point[0] for point in latest} | {point[1] for point in furthest}
-        visits.append(Visit(level=level, first=first, last=last, times=times))
-    confirmed = [one for one in _joined(visits) if (seen_at := one.seen_at()) is not None and seen_at <= mark]
-    return _joined(confirmed)
+    clock = picture.views.clock
+    if clock and clock[-1][0].first > mark:
+        clock = clock[: bisect_right(clock, mark, key=lambda one: one[0].first)]
+    levels, visits = picture.fold((TYPE, limit), clock, Walk((), ()), partial(_go_on, limit))
+    confirmed = (one for one in visits if (seen_at := one.seen_at()) is not None and seen_at <= mark)
+    return Walk(levels, reduce(_joined, confirmed, ()))
 
 
-def _joined(visits: Iterable[Visit]) -> list[Visit]:
-    """Visits of one level that follow one another made one."""
-    joined: list[Visit] = []
-    for visit in visits:
-        if joined and joined[-1].level is visit.level:
-            joined[-1].last = max(joined[-1].last, visit.last)
-            joined[-1].times |= visit.times
-        else:
-            joined.append(visit)
-    return joined
+def _go_on(limit: int, walk: Walk, clock: Clock) -> Walk:
+    (first, last, (earliest, latest, furthest)), _, boot = clock
+    levels, said = list(walk.levels), earliest[0][1]
+    offset = said - first
+    place = next((n for n in reversed(range(len(levels))) if levels[n].agrees(boot, offset, limit)), None)
+    if place is None:
+        place = len(levels)
+        levels.append(Level(boot, offset, 0, said))
+    elif said != levels[place].onboard:
+        levels[place] = levels[place]._replace(settled=offset)
+    onboard = latest[0][1]
+    levels[place] = levels[place]._replace(onboard=onboard, now=onboard - last)
+    times = {point[0] for point in earliest} | {-point[0] for point in latest} | {point[1] for point in furthest}
+    return Walk(tuple(levels), _joined(walk.visits, Visit(place, first, last, tuple(sorted(times)[:SEEN_FRAMES]))))
+
+
+def _joined(visits: tuple[Visit, ...], visit: Visit) -> tuple[Visit, ...]:
+    """One more; visits of one level that follow one another are one."""
+    if not visits or visits[-1].level != visit.level:
+        return (*visits, visit)
+    before = visits[-1]
+    times = tuple(sorted({*before.times, *visit.times})[:SEEN_FRAMES])
+    return (*visits[:-1], Visit(visit.level, before.first, max(before.last, visit.last), times))
 
 
 def _steps(picture: Picture, flights: tuple[Flight, ...]) -> list[Step]:
     limit = picture.timer(STEP_PERIODS, STEP_SECONDS)
-    visits = _visits(picture, limit)
-    restarts = {restart.at for restart in restarts_of(picture)} if len(visits) > 1 else set()
+    if picture.views.widest <= limit:
+        return []  # what nearly every clock does: each boot has one level
+    levels, visits = _walked(picture, limit)
+    if len(visits) < 2:
+        return []
+    restarts = {restart.at for restart in restarts_of(picture)}
     steps: list[Step] = []
     before: Visit | None = None
     for visit in visits:
         if before is not None and before.last > visit.first and visit.last - visit.first > picture.suspect:
             continue  # two clocks at once are two sources, and no step
-        is_back = any(one.ended_at is None and one.former is visit.level for one in steps)
+        is_back = any(one.ended_at is None and one.former == visit.level for one in steps)
         if is_back:
-            steps = [_ended(one, visit) if one.former is visit.level else one for one in steps]
-        elif before is not None and _is_step(picture, before, visit, limit) and visit.first not in restarts:
-            flight = next((one.name for one in flights if one.covers(visit.first)), "")
-            step = Step(visit.first, visit.level.settled - before.level.settled, before.level, None, flight)
+            steps = [_ended(one, visit) if one.former == visit.level else one for one in steps]
+        elif before is not None and _is_step(picture, levels, before, visit, limit) and visit.first not in restarts:
+            covering = flight_at(flights, visit.first)
+            flight = "" if covering is None else covering.name
+            by = levels[visit.level].settled - levels[before.level].settled
+            step = Step(visit.first, by, before.level, None, flight)
             if before.last > visit.last:  # and back, before there could be a silence
                 steps.append(step._replace(ended_at=visit.last + round(picture.period)))
                 continue
@@ -131,15 +148,15 @@ def _ended(step: Step, visit: Visit) -> Step:
     return step if step.ended_at is not None else step._replace(ended_at=visit.first)
 
 
-def _is_step(picture: Picture, before: Visit, visit: Visit, limit: int) -> bool:
+def _is_step(picture: Picture, levels: Sequence[Level], before: Visit, visit: Visit, limit: int) -> bool:
     """Whether the two clocks can be compared: those of two boots cannot, nor those of two sessions, nor those on two
     sides of a time in which nobody listened, since what came after it may have waited on the way."""
+    if levels[visit.level].boot != levels[before.level].boot:
+        return False
     unheard = visit.first - before.last - picture.listened_between(before.last, visit.first)
     reached = picture.evidence.reached.values
-    return (
-        visit.level.boot == before.level.boot
-        and unheard <= limit
-        and any(one.starts_at <= before.last and reached.get(one, 0) >= visit.first for one in picture.sessions)
+    return unheard <= limit and any(
+        one.starts_at <= before.last and reached.get(one, 0) >= visit.first for one in picture.sessions
     )
 
 

@@ -1,5 +1,6 @@
 """A contact window opened, a relay listened, and nothing of the vehicle was acquired."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -69,9 +70,13 @@ def _acquire(picture: Picture, window: Window) -> int:
 
 
 def _episodes(picture: Picture) -> list[Episode]:
-    windows = [one for one in picture.mission.plan.windows if one.vehicle == picture.vehicle.name]
+    # No window that begins after the watermark can have been listened through.
+    begun = [
+        one for one in picture.mission.plan.windows
+        if one.vehicle == picture.vehicle.name and one.starts_at <= (picture.watermark or 0)
+    ]  # fmt: skip
     found: list[Episode] = []
-    for window in sorted(windows, key=lambda one: (one.starts_at, one.link)):
+    for window in sorted(begun, key=lambda one: (one.starts_at, one.link)):
         raised_at = picture.listened_reaches(window.starts_at, _acquire(picture, window))
         if raised_at is None or raised_at > window.ends_at or _is_acquired(picture, window, raised_at):
             continue
@@ -85,13 +90,20 @@ def _episodes(picture: Picture) -> list[Episode]:
 
 def _is_acquired(picture: Picture, window: Window, by: int) -> bool:
     """Whether the vehicle was in contact at some moment of the window before its time was up."""
-    return any(
-        stretch.last >= window.starts_at and holds_from <= by
-        for stretch in picture.heard
-        if (holds_from := picture.holds_from(stretch)) is not None
-    )
+    heard = picture.heard
+    for place in range(bisect_left(heard, window.starts_at, key=lambda stretch: stretch.last), len(heard)):
+        if heard[place].first > by:
+            break
+        holds_from = picture.holds_from(heard[place])
+        if holds_from is not None and holds_from <= by:
+            return True
+    return False
 
 
 def _acquired_after(picture: Picture, at: int) -> int | None:
-    held = [holds_from for one in picture.heard if (holds_from := picture.holds_from(one)) is not None]
-    return min((one for one in held if at < one <= (picture.watermark or 0)), default=None)
+    heard = picture.heard
+    for place in range(bisect_right(heard, at, key=lambda stretch: stretch.last), len(heard)):
+        holds_from = picture.holds_from(heard[place])
+        if holds_from is not None and holds_from > at:
+            return holds_from if holds_from <= (picture.watermark or 0) else None
+    return None

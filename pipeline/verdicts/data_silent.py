@@ -1,10 +1,12 @@
 """Frames of a flying vehicle come and carry no telemetry: only idle data, or idle packets. The link is there; what the
 vehicle does is not known."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice
 from typing import Final, NamedTuple
 
+from pipeline.evidence.segments import Segment
 from pipeline.outputs import rfc3339
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.incident import Incident
@@ -22,18 +24,20 @@ class Episode(NamedTuple):
     close_reason: str | None
 
 
-def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
-    for flight in flights:
-        episodes = list(_episodes(picture, flight))
-        if episodes:
-            yield _incident(picture, flight, episodes)
+def judge(picture: Picture, flight: Flight) -> Incident | None:
+    episodes = list(_episodes(picture, flight))
+    return _incident(picture, flight, episodes) if episodes else None
 
 
 def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
     telemetry = telemetry_of(picture)
     mark = picture.watermark or 0
-    for before, after in pairwise((*telemetry, None)):
-        if before is None or not flight.covers(before.last):
+    for place in range(bisect_left(telemetry, flight.takeoff_at, key=lambda one: one.last), len(telemetry)):
+        before = telemetry[place]
+        after = telemetry[place + 1] if place + 1 < len(telemetry) else None
+        if not flight.covers(before.last):
+            return
+        if after is not None and after.first - before.last <= picture.loss:
             continue
         raised_at = frames_came_for(picture, before.last, picture.loss)
         if raised_at is None or raised_at > mark or (after is not None and after.first <= raised_at):
@@ -42,11 +46,16 @@ def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
             continue  # whether the vehicle still flies is not known then
         if picture.owed_between(before.last, raised_at):
             continue
-        back = (picture.holds_from(stretch) for stretch in telemetry if stretch.first > before.last)
+        back = (_again(picture, stretch) for stretch in islice(telemetry, place + 1, None))
         episode = Episode(before.last, raised_at, *ending(picture, flight, raised_at, back))
         yield episode
         if episode.ended_at is None:
             return
+
+
+def _again(picture: Picture, stretch: Segment) -> int | None:
+    picture.look(stretch.last)
+    return picture.holds_from(stretch)
 
 
 def _incident(picture: Picture, flight: Flight, episodes: list[Episode]) -> Incident:

@@ -1,6 +1,5 @@
 """The flight ended early, on the ground: it landed by a contingency phase, or long before its planned duration."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from pipeline.records import SECOND
@@ -16,25 +15,25 @@ EARLY_SHARE: Final = 0.1
 """Of the planned duration."""
 
 
-def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
-    for flight in flights:
-        if flight.landing_at is None or flight.landing_at > (picture.watermark or 0):
-            continue
-        phase = _contingency(picture, flight)
-        duration = _duration(picture, flight)
-        is_short = _is_short(flight, duration)
-        if phase is not None or is_short:
-            yield _incident(flight, flight.landing_at, phase, duration if is_short else None)
+def judge(picture: Picture, flight: Flight) -> Incident | None:
+    if flight.landing_at is None or flight.landing_at > (picture.watermark or 0):
+        return None
+    phase = _contingency(picture, flight)
+    duration = _duration(picture, flight)
+    is_short = _is_short(flight, duration)
+    return _incident(flight, flight.landing_at, phase, duration if is_short else None) if phase or is_short else None
 
 
 def _contingency(picture: Picture, flight: Flight) -> str | None:
     """The first phase of it that the mission names as one in which a flight is broken off."""
     named = picture.vehicle.meanings.contingency
+    if not named:
+        return None
     until = flight.landing_at if flight.last_heard_before is None else flight.last_heard_before
     live = [
-        (segment.first, key.phase)
-        for key, segment in picture.samples
-        if key.phase in named and flight.takeoff_at <= segment.first and (until is None or segment.first < until)
+        (entry.segment.first, entry.key.phase)
+        for entry in picture.views.samples.reaching(flight.takeoff_at - 1, None if until is None else until - 1)
+        if entry.key.phase in named and flight.takeoff_at <= entry.segment.first
     ]
     recorded = [(segment.first, key.phase) for key, segment in log_of(picture, flight) if key.phase in named]
     return next((phase for _, phase in sorted(live) or sorted(recorded)), None)

@@ -4,15 +4,16 @@ end was expected; never why."""
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pipeline.evidence.samples import SampleKey, Values
 from pipeline.mission.model import ExpectedLoss
 from pipeline.outputs import Severity, rfc3339
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
 from pipeline.verdicts.loss_shape import LossShape, loss_shape
-from pipeline.verdicts.new_data import last_telemetry, standing_still
+from pipeline.verdicts.new_data import last_telemetry, standing_still, standstills
 from pipeline.verdicts.outlook import outlook
-from pipeline.verdicts.picture import Picture, SampleKey, Values
+from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.recorded_log import last_recorded
 from pipeline.verdicts.words import assigned, assigned_reached, instant, metres, seconds, title
 
@@ -31,20 +32,24 @@ _SHAPES: Final[dict[LossShape, tuple[str, ...]]] = {
 Sample = tuple[SampleKey, Values] | None
 
 
-def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
-    for flight in flights:
-        if flight.silences:
-            yield _incident(picture, flight)
+def judge(picture: Picture, flight: Flight) -> Incident | None:
+    if not flight.silences:
+        return None
+    confirmed = _is_confirmed(picture, flight.silences[-1])
+    known_by = (flight, confirmed, picture.loss, picture.suspect, standstills(picture), *picture.beyond_instants)
+    return picture.remembered((TYPE, flight.takeoff_at), known_by, lambda: _incident(picture, flight, confirmed))
 
 
-def _incident(picture: Picture, flight: Flight) -> Incident:
+def _is_confirmed(picture: Picture, silence: Silence) -> bool:
+    at = picture.listened_reaches(silence.last_good_at, round(picture.timers.confirm_seconds * SECOND))
+    return at is not None and at <= (picture.watermark or 0) and (silence.ended_at is None or at <= silence.ended_at)
+
+
+def _incident(picture: Picture, flight: Flight, confirmed: bool) -> Incident:
     first, last = flight.silences[0], flight.silences[-1]
     samples = [picture.last_sample(silence.last_good_at) for silence in flight.silences]
     judged = [_severity(picture, flight, s, at) for s, at in zip(flight.silences, samples, strict=True)]
     top = picture.highest(flight.takeoff_at, flight.last_heard_before)
-    mark = picture.watermark or 0
-    confirm = round(picture.timers.confirm_seconds * SECOND)
-    confirmed_at = picture.listened_reaches(last.last_good_at, confirm)
     shape = loss_shape(picture, last.last_good_at)
     known, inferred, not_known = _words(picture, flight, last, samples[-1], top[0] if top else None)
     return Incident(
@@ -52,9 +57,7 @@ def _incident(picture: Picture, flight: Flight) -> Incident:
         flight=flight.name, severity=judged[-1][0], highest_severity=highest(*(one for _, one in judged)),
         starts_at=first.last_good_at,
         episodes=tuple((silence.raised_at, silence.ended_at) for silence in flight.silences),
-        close_reason=last.close_reason,
-        confirmed=confirmed_at is not None and confirmed_at <= mark
-        and (last.ended_at is None or confirmed_at <= last.ended_at),
+        close_reason=last.close_reason, confirmed=confirmed,
         statement=_statement(picture, flight, samples[-1], top[0] if top else None),
         known=known, inferred=(*inferred, *_SHAPES.get(shape, ())), not_known=not_known,
         what_next=tuple(outlook(picture, flight, last)),
@@ -99,6 +102,7 @@ def _landed_not_confirmed(flight: Flight, silence: Silence) -> bool:
 
 
 def _undecodable(picture: Picture, silence: Silence) -> bool:
+    picture.look(silence.raised_at)
     middle = (silence.last_good_at + silence.raised_at) // 2
     bad = sum(picture.evidence.bins.count(link, middle, silence.raised_at)[1] for link in picture.links)
     return bad >= BAD_FRAMES_GO_ON

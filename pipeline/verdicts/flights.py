@@ -5,13 +5,18 @@ is the frame of reference of every other rule, so it is found here, once, and on
 """
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
 from typing import Literal
 
+from pipeline.evidence.samples import SampleKey, SampleLine, Values
+from pipeline.evidence.segments import Segment
+from pipeline.evidence.views import EVER
 from pipeline.mission.model import PlannedFlight
 from pipeline.records import SECOND
-from pipeline.verdicts.picture import Picture, SampleKey, Stretch, Values, landed_rule
+from pipeline.verdicts.picture import Picture, landed_rule
 
 CloseReason = Literal["resumed_in_flight", "landing_seen_in_late_data", "contact_restored"]
 
@@ -45,6 +50,8 @@ class Flight:
     over_at: int | None
     """From here on the vehicle is known not to be in this flight."""
     silences: tuple[Silence, ...]
+    reach: int = field(default=EVER, compare=False)
+    """Nothing that comes of later instants on the relay's clock changes anything here; EVER: it may."""
 
     def covers(self, at: int) -> bool:
         return self.takeoff_at <= at and (self.over_at is None or at < self.over_at)
@@ -61,28 +68,37 @@ class Flight:
         return any(s.raised_at <= at and (s.ended_at is None or at < s.ended_at) for s in self.silences)
 
 
-def flights_of(picture: Picture) -> tuple[Flight, ...]:
-    """Every flight with a take-off, in order."""
-    found: list[Flight] = []
-    takeoff = _next_takeoff(picture, -(1 << 62))
-    while takeoff is not None:
+def flights_of(picture: Picture, settled: tuple[Flight, ...] = ()) -> tuple[Flight, ...]:
+    """Every flight with a take-off, in order. `settled`: the first of them, as far as they are known."""
+    found = list(settled)
+    after = settled[-1].over_at if settled else -EVER
+    while after is not None:
+        picture.reach = after
+        takeoff = _next_takeoff(picture, after)
+        if takeoff is None:
+            break
         flight = _flight_from(picture, *takeoff)
-        found.append(flight)
-        takeoff = None if flight.over_at is None else _next_takeoff(picture, flight.over_at)
+        found.append(replace(flight, reach=picture.reach))
+        after = flight.over_at
     return tuple(found)
+
+
+def flight_at(flights: Sequence[Flight], at: int) -> Flight | None:
+    """The one that covers an instant: one is over before the next takes off."""
+    place = bisect_right(flights, at, key=lambda flight: flight.takeoff_at)
+    return flights[place - 1] if place and flights[place - 1].covers(at) else None
 
 
 def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | None:
     """An in-flight phase, in two frames or followed by another in-flight phase, after a ground phase with at most
     3 s between them for which nothing was listened or frames are owed."""
     most = round(picture.timers.relay_silent_seconds * SECOND)
-    flying = picture.earliest(lambda key: key.state == "flight", after)
-    ground = [segment for key, segment in picture.samples if key.state == "ground"]
-    for first, second in zip(flying, flying[1:], strict=False):
+    views = picture.views
+    for first, second in pairwise(picture.earliest(views.flying, after)):
         before = [
             segment.last if segment.last < first.at else segment.first
-            for segment in ground
-            if segment.first < first.at and segment.last > after
+            for segment in (entry.segment for entry in views.ground.reaching(after, first.at - 1))
+            if segment.last > after
         ]
         if not before:
             continue
@@ -92,25 +108,27 @@ def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | No
         # Two frames in flight, and not one lucky frame here and another much later.
         if second.at - first.at > picture.loss and _on_ground_between(picture, first.at, second.at):
             continue
-        key = next(key for key, s in picture.samples if key.state == "flight" and s.first <= first.at <= s.last)
+        around = views.flying.reaching(first.at - 1, first.at)
+        key = next(entry.key for entry in around if entry.segment.last >= first.at)
         return first, key
     return None
 
 
 def _on_ground_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
-    return bool(picture.earliest(lambda key: key.state == "ground", starts_at, ends_at))
+    return any(True for _ in picture.earliest(picture.views.ground, starts_at, ends_at))
 
 
 def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
     timers = picture.timers
     least = round(timers.landed_seconds * SECOND)
 
-    def confirmed(samples: list[Values]) -> int | None:
-        return landed_rule((values.at for values in samples), timers.landed_frames, least)
+    def confirmed(line: SampleLine) -> int | None:
+        times = (values.at for values in picture.earliest(line, takeoff.at))
+        return landed_rule(times, timers.landed_frames, least)
 
-    flagged = picture.earliest(lambda sample: sample.landed is True, takeoff.at)
-    landing_at = confirmed(flagged)
-    grounded_at = confirmed(picture.earliest(_shows_ground, takeoff.at))
+    flags = picture.vehicle.meanings.landed is not None
+    landing_at = confirmed(picture.views.landed) if flags else None
+    grounded_at = confirmed(picture.views.down)
     seen = [at for at in (landing_at, grounded_at) if at is not None]
     live_end = min(seen, default=None)
     silences = tuple(_silences(picture, takeoff, key, live_end))
@@ -120,6 +138,7 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
         # On the ground when it was heard again: that a landing lies between is known, seen it was not.
         landing_at = last.ended_at if last.close_reason == "landing_seen_in_late_data" else None
         over_at = last.ended_at if over_at is None else min(over_at, last.ended_at or over_at)
+    flagged = next(picture.earliest(picture.views.landed, takeoff.at), None) if flags else None
     planned = _planned(picture, takeoff.at)
     return Flight(
         name=str(planned.number) if planned else _name(takeoff.at),
@@ -129,14 +148,10 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
         boot=key.boot,
         takeoff_spacecraft_time=takeoff.spacecraft_time,
         landing_at=landing_at,
-        landing_first_at=flagged[0].at if flagged else None,
+        landing_first_at=flagged.at if flagged else None,
         over_at=over_at,
         silences=silences,
     )
-
-
-def _shows_ground(sample: SampleKey) -> bool:
-    return sample.landed is True or sample.state == "ground"
 
 
 def _planned(picture: Picture, takeoff_at: int) -> PlannedFlight | None:
@@ -156,14 +171,17 @@ def _silences(picture: Picture, takeoff: Values, key: SampleKey, live_end: int |
         return
     heard = picture.heard
     resumed_until = takeoff.at
-    for place, stretch in enumerate(heard):
-        last_good = stretch.last
+    for place in range(bisect_left(heard, takeoff.at, key=_last_of), len(heard)):
+        last_good = heard[place].last
         if last_good < resumed_until:
             continue
         if live_end is not None and last_good >= live_end:
             return
-        raised_at = picture.listened_reaches(last_good, picture.loss)
         next_heard = heard[place + 1].first if place + 1 < len(heard) else None
+        if next_heard is not None and next_heard - last_good <= picture.loss:
+            continue
+        picture.look(next_heard)
+        raised_at = picture.listened_reaches(last_good, picture.loss, next_heard)
         if raised_at is None or (next_heard is not None and next_heard <= raised_at):
             continue
         if picture.owed_between(last_good, raised_at):
@@ -183,18 +201,26 @@ def _outcome(
     boot = before[0].boot if before else key.boot
     clock = before[1].spacecraft_time if before else None
     endings: list[tuple[int, CloseReason]] = []
-    for stretch in picture.live:
-        if stretch.first > last_good and (ending := _ending_by(picture, stretch, boot, clock)) is not None:
+    live = picture.live
+    for stretch in islice(live, bisect_right(live, last_good, key=_first_of), None):
+        if (ending := _ending_by(picture, stretch, boot, clock)) is not None:
             endings.append(ending)
             break  # later ones are later
+        picture.look(stretch.last)
+    else:
+        picture.look(None)
     if (at := _landing_in_late_data(picture, takeoff, key, last_good)) is not None:
         endings.append((max(at, raised_at), "landing_seen_in_late_data"))
     mark = picture.watermark or 0
     ended_at, reason = min((ending for ending in endings if ending[0] <= mark), default=(None, None))
-    restarts = picture.earliest(lambda sample: _higher(sample.boot, boot), last_good, ended_at)
+    picture.look(ended_at)
+    restarts = picture.earliest(
+        picture.views.samples, last_good, ended_at, lambda sample: _higher(sample.boot, boot)
+    )  # fmt: skip
+    restart = next(restarts, None)
     return Silence(
         last_good_at=last_good, raised_at=raised_at, ended_at=ended_at, close_reason=reason, alive_at=alive_at,
-        restarted_at=restarts[0].at if restarts else None,
+        restarted_at=restart.at if restart else None,
     )  # fmt: skip
 
 
@@ -203,23 +229,26 @@ def _higher(boot: int | None, than: int | None) -> bool:
 
 
 def _ending_by(
-    picture: Picture, stretch: Stretch, boot: int | None, clock: int | None
+    picture: Picture, stretch: Segment, boot: int | None, clock: int | None
 ) -> tuple[int, CloseReason] | None:
     """What an unbroken stretch of live frames shows of a flight that fell silent; None where it shows nothing."""
     holds_from = picture.holds_from(stretch)
     if holds_from is None:
         return None
-    over = picture.earliest(lambda key: _shows_ground(key) or _higher(key.boot, boot), stretch.first - 1, stretch.last)
-    flying = [
-        values
-        for values in picture.earliest(lambda key: key.state == "flight", stretch.first - 1, stretch.last)
-        if clock is None or values.spacecraft_time is None or values.spacecraft_time >= clock
-    ]
-    if over and (over[0].at <= holds_from or not flying):
-        return max(holds_from, over[0].at), "contact_restored"
-    if flying:
-        return max(holds_from, flying[0].at), "resumed_in_flight"
-    return None
+    since, until, views = stretch.first - 1, stretch.last, picture.views
+
+    def over_by(instant: int) -> int | None:
+        down = next(picture.earliest(views.down, since, instant), None)
+        restarted = next(picture.earliest(views.samples, since, instant, lambda key: _higher(key.boot, boot)), None)
+        return min((one.at for one in (down, restarted) if one is not None), default=None)
+
+    if over_by(holds_from) is not None:
+        return holds_from, "contact_restored"
+    for values in picture.earliest(views.flying, since, until):
+        if clock is None or values.spacecraft_time is None or values.spacecraft_time >= clock:
+            return max(holds_from, values.at), "resumed_in_flight"
+    over = over_by(until)
+    return None if over is None else (max(holds_from, over), "contact_restored")
 
 
 def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, last_good: int) -> int | None:
@@ -228,42 +257,53 @@ def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, las
     least = round(timers.landed_seconds * SECOND)
     proofs: list[int] = []
     if takeoff.spacecraft_time is not None:
-        until = _next_flight_on_board(picture, takeoff.spacecraft_time, key)
-        received = [
-            at
-            for sample, segment in picture.recorded
-            if sample.landed is True and sample.boot == key.boot
-            and takeoff.spacecraft_time < segment.first and (until is None or segment.first < until)
-            for at, onboard in segment.payload[3]
-            if onboard > takeoff.spacecraft_time
-        ]  # fmt: skip
+        received = _landed_in_log(picture, takeoff.spacecraft_time, key)
         if (at := landed_rule(received, timers.landed_frames, least)) is not None:
             proofs.append(at)
-    backfilled = [
-        (segment.first, segment.last)
-        for session in picture.sessions
-        if picture.is_backfill(session)
-        for segment in picture.evidence.listened.of((*session, "running"))
-    ]
-    flagged = [
-        values.at
-        for values in picture.earliest(lambda sample: sample.landed is True, last_good)
-        if any(first <= values.at <= last for first, last in backfilled)
-    ]
-    if (at := landed_rule(flagged, timers.landed_frames, least)) is not None:
-        proofs.append(at)
+    if picture.backfilled:
+        flagged = (
+            values.at
+            for values in picture.earliest(picture.views.landed, last_good, max(last for _, last in picture.backfilled))
+            if any(first <= values.at <= last for first, last in picture.backfilled)
+        )
+        if (at := landed_rule(flagged, timers.landed_frames, least)) is not None:
+            proofs.append(at)
     return min(proofs, default=None)
+
+
+def _landed_in_log(picture: Picture, takeoff: int, key: SampleKey) -> list[int]:
+    """Relay receive times of recorded samples that say landed, from take-off to the next flight on the on-board
+    clock; ascending."""
+    landed = [
+        entry.segment
+        for entry in picture.views.recorded.reaching(takeoff)
+        if entry.key.landed is True and entry.key.boot == key.boot and entry.segment.first > takeoff
+    ]
+    until = _next_flight_on_board(picture, takeoff, key) if landed else None
+    return sorted(
+        at
+        for segment in landed
+        if until is None or segment.first < until
+        for at, onboard in segment.payload[3]
+        if onboard > takeoff
+    )
 
 
 def _next_flight_on_board(picture: Picture, takeoff: int, key: SampleKey) -> int | None:
     """On-board time at which the vehicle next took off in the same boot, as far as live frames show."""
-    flying = [
-        values.spacecraft_time
-        for sample, segment in picture.samples
-        if sample.boot == key.boot and sample.state == "ground"
-        for values in picture.earliest(lambda other: other.state == "flight" and other.boot == key.boot, segment.last)[
-            :1
-        ]
-        if values.spacecraft_time is not None and values.spacecraft_time > takeoff
-    ]
-    return min(flying, default=None)
+    views = picture.views
+    first_after = (
+        next(views.flying.samples(views.in_conflict, entry.segment.last, None, lambda one: one.boot == key.boot), None)
+        for entry in views.ground.entries
+        if entry.key.boot == key.boot
+    )
+    onboard = (values.spacecraft_time for values in first_after if values is not None)
+    return min((at for at in onboard if at is not None and at > takeoff), default=None)
+
+
+def _first_of(stretch: Segment) -> int:
+    return stretch.first
+
+
+def _last_of(stretch: Segment) -> int:
+    return stretch.last

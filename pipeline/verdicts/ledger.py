@@ -76,6 +76,12 @@ def channels_of(
 
     A gap across a restart, or one that does not agree with the time that passed, is a discontinuity and no loss:
     what was sent in it is not known."""
+    name = (__name__, "channels", starts_at, ends_at)
+    known_by = (picture.views.stamp, picture.period)
+    return picture.remembered(name, known_by, lambda: _channels_of(picture, starts_at, ends_at, live_only))
+
+
+def _channels_of(picture: Picture, starts_at: int, ends_at: int, live_only: bool) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for key, row in sorted(picture.evidence.runs.runs.items()):
         link, _, scid, vcid, live, modulus = key
@@ -89,6 +95,12 @@ def channels_of(
 
 def totals_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, Any]:
     """The vehicle's real-time frames in an interval, those that several relays heard counted once."""
+    name = (__name__, "totals", starts_at, ends_at)
+    known_by = (picture.views.stamp, picture.period)
+    return picture.remembered(name, known_by, lambda: _totals_of(picture, starts_at, ends_at))
+
+
+def _totals_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, Any]:
     total = dict(_NOTHING)
     for key, row in sorted(picture.evidence.together.runs.items()):
         _, _, live, modulus = key
@@ -129,14 +141,15 @@ def _account(
 
 def restarted_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
     """Whether the boot count was another after the gap than before it."""
-    if len(picture.boots) < 2:  # a long flight can have thousands of gaps, and hardly any a restart
+    if len(picture.views.boots) < 2:  # a long flight can have thousands of gaps, and hardly any a restart
         return False
     before = picture.last_sample(starts_at)
-    after = picture.earliest(lambda key: key.boot is not None, ends_at - 1, ends_at + SECOND)
-    if before is None or before[0].boot is None or not after:
+    samples = picture.views.samples
+    after = next(picture.earliest(samples, ends_at - 1, ends_at + SECOND, lambda key: key.boot is not None), None)
+    if before is None or before[0].boot is None or after is None:
         return False
-    boots = {key.boot for key, segment in picture.samples if segment.first <= after[0].at <= segment.last}
-    return before[0].boot not in boots
+    around = samples.reaching(after.at - 1, after.at)
+    return before[0].boot not in {entry.key.boot for entry in around if entry.segment.last >= after.at}
 
 
 def accounting_of(picture: Picture) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The link gets worse in flight: at least half of the frames that were due did not come, and yet some did. A silence is
 no degradation: it has a rule of its own."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from pipeline.evidence.losses import Measure, Stretch
 from pipeline.records import SECOND
-from pipeline.verdicts.flights import Flight
+from pipeline.verdicts.flights import Flight, flight_at
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.words import instant, seconds, title
@@ -31,6 +33,8 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
     # Where time does not tell how many frames were due, nothing can be said of the share that came.
     if not flights or channel is None or picture.count_period(picture.links[0], True, []) is None:
         return
+    if not picture.evidence.together.gaps(channel, picture.period).found:
+        return
     measure = Measure(
         period=picture.period, window=picture.timer(WINDOW_PERIODS, WINDOW_SECONDS),
         silence=picture.timer(SILENCE_PERIODS, SILENCE_SECONDS), missing_share=MISSING_SHARE, due_share=DUE_SHARE,
@@ -39,13 +43,14 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
     stretches = [
         one
         for one in picture.evidence.heavy_losses(channel, measure)
-        if one.first <= (picture.watermark or 0) and any(flight.covers(one.first) for flight in flights)
+        if one.first <= (picture.watermark or 0) and flight_at(flights, one.first) is not None
     ]
-    episodes = _episodes(picture, stretches)
-    for flight in flights:
-        own = [one for one in episodes if flight.covers(one.raised.first)]
-        if own:
-            yield _incident(picture, flight, own)
+    own: dict[int, list[Episode]] = {}
+    for episode in _episodes(picture, stretches):
+        place = bisect_right(flights, episode.raised.first, key=lambda flight: flight.takeoff_at) - 1
+        own.setdefault(place, []).append(episode)
+    for place, episodes in own.items():
+        yield _incident(picture, flights[place], episodes)
 
 
 def _episodes(picture: Picture, stretches: list[Stretch]) -> list[Episode]:
@@ -62,9 +67,8 @@ def _episodes(picture: Picture, stretches: list[Stretch]) -> list[Episode]:
 def _cleared(picture: Picture, after: int) -> int | None:
     """When frames came again as the resume rule asks, without another missing moment between."""
     frames, least = picture.timers.resume_frames, round(picture.timers.resume_seconds * SECOND)
-    for stretch in picture.live:
-        if stretch.last <= after:
-            continue
+    live = picture.live
+    for stretch in islice(live, bisect_right(live, after, key=lambda stretch: stretch.last), None):
         holds = picture.holds_from(stretch)
         if stretch.first <= after:  # it goes on across the loss: reckoned from the frame that is due next
             first = after + round(picture.period)

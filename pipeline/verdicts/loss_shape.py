@@ -24,6 +24,11 @@ LOWEST_ANTENNA_M: Final = 0.4
 
 def loss_shape(picture: Picture, last_good_at: int) -> LossShape:
     """`unknown` where the receiver reports no levels, the vehicle no altitude, or the fall is between the two."""
+    return picture.remembered((__name__, last_good_at), (), lambda: _loss_shape(picture, last_good_at))
+
+
+def _loss_shape(picture: Picture, last_good_at: int) -> LossShape:
+    picture.look(last_good_at + 1)
     earlier: list[float] = []
     newest: list[tuple[int, float]] = []
     for _, segment in picture.evidence.levels.between(last_good_at - LOOKED_AT, last_good_at + 1):
@@ -45,7 +50,7 @@ def loss_shape(picture: Picture, last_good_at: int) -> LossShape:
 def _altitude(picture: Picture, at: int) -> float | None:
     """Between the samples that are kept, in a straight line: of each phase its first ones and its last ones are."""
     before = picture.last_sample(at)
-    following = picture.earliest(lambda key: True, at, at + LOOKED_AT)
+    following = picture.earliest(picture.views.samples, at, at + LOOKED_AT)
     after = next((one for one in following if one.altitude is not None), None)
     if before is None or before[1].altitude is None:
         return None

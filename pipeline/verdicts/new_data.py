@@ -1,13 +1,15 @@
 """Whether what the vehicle sends says anything new: telemetry, and an on-board clock that goes on. Knows frames and
 clocks; knows no rule."""
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
+from pipeline.evidence.segments import Segment
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
-from pipeline.verdicts.picture import Picture, Stretch
+from pipeline.verdicts.picture import Picture
 
 
 class Standstill(NamedTuple):
@@ -21,39 +23,42 @@ class Standstill(NamedTuple):
     """Relay receive time of the first sample after it; None: none has come."""
 
 
-def telemetry_of(picture: Picture) -> list[Stretch]:
+def telemetry_of(picture: Picture) -> list[Segment]:
     """Stretches of frames that carried telemetry."""
-    return [Stretch(s.first, s.last, tuple(at for (at,) in s.payload[0])) for s in picture.evidence.telemetry.of(())]
+    return picture.evidence.telemetry.of(())
 
 
 def last_telemetry(picture: Picture, at: int) -> int | None:
     """The last frame with telemetry not after `at`, to a *suspect*."""
-    return max((min(s.last, at) for s in picture.evidence.telemetry.of(()) if s.first <= at), default=None)
+    telemetry = telemetry_of(picture)
+    place = bisect_right(telemetry, at, key=_first_of)
+    return min(telemetry[place - 1].last, at) if place else None
 
 
 def frames_came_for(picture: Picture, since: int, amount: int) -> int | None:
     """The instant at which good frames had come for `amount` since `since`, silences not counted; None: not yet."""
-    for stretch in picture.live:
+    live = picture.live
+    for stretch in islice(live, bisect_left(live, since, key=_last_of), None):
         start = max(stretch.first, since)
         if stretch.last - start >= amount:
+            picture.look(start + amount)
             return start + amount
         amount -= max(0, stretch.last - start)
+    picture.look(None)
     return None
 
 
 def standstills(picture: Picture) -> list[Standstill]:
     """Every stretch in which two samples or more of the real-time channels have one on-board time, ascending."""
-    said: dict[tuple[int | None, int], list[int]] = {}
-    for (boot, _), segment in picture.evidence.clock.items():
-        earliest, latest, furthest = segment.payload
-        points = [*earliest, *((-at, onboard) for at, onboard in latest), *((at, -onboard) for onboard, at in furthest)]
-        for at, onboard in points:
-            said.setdefault((boot, onboard), []).append(at)
-    return sorted(
-        Standstill(min(times), *_until(picture, boot, onboard, max(times)))
-        for (boot, onboard), times in said.items()
-        if max(times) > min(times)
-    )
+    if not picture.views.standing:
+        return []
+    return picture.remembered(__name__, (picture.views.stamp,), lambda: sorted(_standstills(picture)))
+
+
+def _standstills(picture: Picture) -> Iterator[Standstill]:
+    for boot, onboard in picture.views.standing:
+        times = picture.views.said_at(boot, onboard)
+        yield Standstill(min(times), *_until(picture, boot, onboard, max(times)))
 
 
 def _until(picture: Picture, boot: int | None, onboard: int, last: int) -> tuple[int, int | None]:
@@ -77,7 +82,8 @@ def came_again(picture: Picture, at: int) -> int | None:
     timers = picture.timers
     least = round(max(timers.resume_seconds * SECOND, (timers.resume_frames - 1) * picture.period))
     live = picture.live
-    place = bisect_right(live, at, key=lambda stretch: stretch.first) - 1
+    picture.look(at + least)
+    place = bisect_right(live, at, key=_first_of) - 1
     if place < 0 or live[place].last < at + least:
         return None
     return at + least
@@ -86,12 +92,24 @@ def came_again(picture: Picture, at: int) -> int | None:
 def ending(
     picture: Picture, flight: Flight, raised_at: int, back: Iterable[int | None]
 ) -> tuple[int, str] | tuple[None, None]:
-    """How it ended that a flight said nothing new: it says something new again, at the first of `back`, or the silence
-    that followed ended. (instant, close reason)"""
+    """How it ended that a flight said nothing new: it says something new again, at the first of `back` (ascending), or
+    the silence that followed ended. (instant, close reason)"""
     endings = [
         (silence.ended_at, str(silence.close_reason))
         for silence in flight.silences
         if silence.ended_at is not None and silence.ended_at > raised_at
     ]
-    endings += [(at, "resumed_in_flight" if flight.covers(at) else "contact_restored") for at in back if at is not None]
-    return min((one for one in endings if one[0] <= (picture.watermark or 0)), default=(None, None))
+    again = next((at for at in back if at is not None), None)
+    if again is not None:
+        endings.append((again, "resumed_in_flight" if flight.covers(again) else "contact_restored"))
+    ended_at, reason = min((one for one in endings if one[0] <= (picture.watermark or 0)), default=(None, None))
+    picture.look(ended_at)
+    return (None, None) if ended_at is None or reason is None else (ended_at, reason)
+
+
+def _first_of(stretch: Segment) -> int:
+    return stretch.first
+
+
+def _last_of(stretch: Segment) -> int:
+    return stretch.last

@@ -2,17 +2,17 @@
 stored; knows no rule."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
-from itertools import accumulate
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pipeline.evidence.runs import Run, period_of
-from pipeline.evidence.segments import Key, Points, Segment, SegmentMap, fuse
+from pipeline.evidence.samples import SampleKey, SampleLine, Values
+from pipeline.evidence.segments import Key, Segment
 from pipeline.evidence.summary import Evidence
-from pipeline.mission.model import FlightState, Mission, Vehicle
-from pipeline.records import SECOND, ProductionStatus
+from pipeline.evidence.views import EVER
+from pipeline.mission.model import Mission, Plan, Vehicle
+from pipeline.records import SECOND
 
 BACKFILL_AGE: Final = 60 * SECOND
 """A session whose first record is older than this on the relay's clock than on earth's was delivered later."""
@@ -22,49 +22,43 @@ UNDELIVERED_FOR: Final = 20 * SECOND
 """So long a record of which only the sequence number is known may still be on its way."""
 
 
-class Values(NamedTuple):
-    """One sample. None where the vehicle does not report it."""
-
-    at: int
-    """Relay receive time; of played back samples, on-board time."""
-    spacecraft_time: int | None
-    altitude: float | None
-    climb_rate: float | None
-
-
-class SampleKey(NamedTuple):
-    boot: int | None
-    phase: str | None
-    state: FlightState | None
-    landed: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Frames with no gap above *suspect* between them, whatever link they came by."""
-
-    first: int
-    last: int
-    earliest: tuple[int, ...]
-    """Relay receive times of its first frames."""
-
-
 class Session(NamedTuple):
     link: str
     starts_at: int
 
 
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class Remembered(Generic[T]):
+    """What was reckoned, and what it depends on."""
+
+    __slots__ = ("known_by", "news", "reach", "value")
+
+    def __init__(self, known_by: tuple[Any, ...], value: T, reach: int) -> None:
+        self.known_by = known_by
+        self.value = value
+        self.reach = reach
+        self.news = 0
+        """The last piece of news that changed nothing of it."""
+
+
 class Picture:
     def __init__(self, evidence: Evidence, vehicle: Vehicle, mission: Mission) -> None:
         self.evidence = evidence
+        self.views = evidence.views
         self.vehicle = vehicle
         self.mission = mission
         self.timers = mission.timers
+        self.reach = 0
+        """The latest instant on the relay's clock that was looked at since somebody last set this to another; EVER:
+        what is found of it may depend on whatever comes."""
 
     @cached_property
     def links(self) -> tuple[str, ...]:
         """The links that have said anything yet."""
-        spoke = {key[0] for key in (*self.evidence.earth.segments, *self.evidence.undelivered.segments)}
+        spoke = {*self.views.latest, *(link for link, _ in self.evidence.undelivered.segments)}
         return tuple(link.name for link in self.mission.links_of(self.vehicle.name) if link.name in spoke)
 
     @cached_property
@@ -73,6 +67,46 @@ class Picture:
         own = {link.name for link in self.mission.links if link.vehicles[0] == self.vehicle.name}
         return tuple(link for link in self.links if link in own)
 
+    def look(self, until: int | None) -> None:
+        """Something was looked at up to this instant; None: without an end."""
+        self.reach = max(self.reach, EVER if until is None else until)
+
+    def remembered(self, name: Hashable, known_by: tuple[Any, ...], reckon: Callable[[], T]) -> T:
+        """What `reckon` gives. It is reckoned anew only where something is new of an instant that was looked at for
+        it, or what else it depends on (`known_by`) is another."""
+        news = self.views.news
+        known: Remembered[T] | None = self.evidence.kept.get(name)
+        if known is None or known.known_by != known_by or news.since(known.news) <= known.reach:
+            reach, self.reach = self.reach, -EVER
+            known = Remembered(known_by, reckon(), self.reach)
+            self.evidence.kept[name] = known
+            self.reach = reach
+        known.news = news.number
+        self.look(known.reach)
+        return known.value
+
+    def fold(self, name: Hashable, items: list[T], start: S, step: Callable[[S, T], S]) -> S:
+        """`step` over all items, from the first. What it came to before the last item is kept under the name: where
+        the items begin like those of the last time, which they do unless late data came, only the rest is gone
+        through. Neither a state nor an item changes in itself."""
+        known: tuple[list[T], S] | None = self.evidence.kept.get(name)
+        done, state = known if known is not None and items[: len(known[0])] == known[0] else ([], start)
+        for item in items[len(done) : -1]:
+            state = step(state, item)
+        if len(done) < len(items) - 1:
+            done = items[:-1]
+        self.evidence.kept[name] = done, state
+        return step(state, items[-1]) if items else start
+
+    @cached_property
+    def beyond_instants(self) -> tuple[Any, ...]:
+        """What a verdict may depend on that has no instant on the relay's clock: the plan and how far it has gone, what
+        was played back, which sessions are over."""
+        plan, mark = self.mission.plan, self.watermark or 0
+        turns = self.remembered("turns of the plan", (plan,), lambda: sorted(_turns(plan)))
+        playing = mark if self.plays_back(self.views.played_back_at) else None
+        return plan, bisect_right(turns, mark), playing, self.views.context
+
     # -- timers ------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -80,7 +114,7 @@ class Picture:
         """Nominal interval of the fastest real-time channel, nanoseconds; 0 where neither plan nor frames say."""
         if self.vehicle.frame_period_s is not None:
             return self.vehicle.frame_period_s * SECOND
-        live = [period_of(row) for key, row in self.evidence.runs.runs.items() if key[4]]
+        live = [totals.period for key, totals in self.evidence.runs.totals.items() if key[4]]
         return min((period for period in live if period), default=0.0)
 
     def count_period(self, link: str, live: bool, runs: list[Run]) -> float | None:
@@ -111,7 +145,7 @@ class Picture:
 
     @cached_property
     def sessions(self) -> tuple[Session, ...]:
-        return tuple(sorted(Session(*key) for key in self.evidence.earth.segments))
+        return tuple(Session(*key) for key in self.views.sessions)
 
     def is_backfill(self, session: Session) -> bool:
         """Delivered later as a whole: its first record was old when it came."""
@@ -119,7 +153,17 @@ class Picture:
         first = segments[0].payload[0] if segments and segments[0].payload else ()
         return bool(first) and first[0][0] - first[0][1] > BACKFILL_AGE
 
-    def is_over(self, session: Session) -> bool:
+    @cached_property
+    def backfilled(self) -> list[tuple[int, int]]:
+        """When receivers listened with production running whose sessions were delivered later."""
+        return [
+            (stretch.first, stretch.last)
+            for session in self.sessions
+            if self.is_backfill(session)
+            for stretch in self.evidence.listened.of((*session, "running"))
+        ]
+
+    def is_over(self, session: tuple[str, int]) -> bool:
         return session in self.evidence.ended.values or session in self.evidence.stopped.values
 
     def may_fill(self, session: Session, since: int, newest: int) -> bool:
@@ -129,31 +173,17 @@ class Picture:
         is_whole = len(records) == 1 and records[0].first == 0
         return not is_whole and not self.is_over(session) and newest - since <= UNDELIVERED_FOR
 
-    def running(self, link: str | None = None) -> list[tuple[int, int]]:
-        """Intervals in which a receiver (of that link, or of any) listened with production running."""
-        return fuse(
-            (
-                (segment.first, segment.last)
-                for key, segment in self.evidence.listened.items()
-                if key[2] == "running" and (link is None or key[0] == link)
-            ),
-            0,
-        )
-
     def says_listening(self, session: Session) -> bool:
         """Whether its receiver writes listening records. A file that holds nothing but a vehicle's messages has none:
         then nothing is known of the time between two of them, and nothing can be said of the receiver."""
-        return any(self.evidence.listened.of((*session, status)) for status in get_args(ProductionStatus))
+        return session in self.views.reporting
 
     def watermark_of(self, link: str) -> int | None:
         """The relay receive time up to which this link's receiver is known to have listened: the end of its last
         listening record; where a session has none, its last frame."""
-        marks = [interval[1] for interval in self.running(link)[-1:]]
-        marks += [
-            self.evidence.reached.values[session]
-            for session in self.sessions
-            if session.link == link and session in self.evidence.reached.values and not self.says_listening(session)
-        ]
+        views, reached = self.views, self.evidence.reached.values
+        marks = [stretch.last for stretch in views.running.of((link,))[-1:]]
+        marks += [reached[key] for key in views.unreported if key[0] == link and key in reached]
         return max(marks, default=None)
 
     @cached_property
@@ -164,7 +194,7 @@ class Picture:
         known = [mark for mark in marks.values() if mark is not None]
         if not known:
             return None
-        latest = {session.link: session for session in self.sessions}
+        latest = self.views.latest
         waiting = [
             mark
             for link, mark in marks.items()
@@ -172,31 +202,40 @@ class Picture:
         ]
         return min(waiting) if waiting else max(known)
 
-    @cached_property
-    def _listening(self) -> tuple[list[int], list[int]]:
-        mark = self.watermark
-        intervals = [] if mark is None else [(a, min(b, mark)) for a, b in self.running() if a < mark]
-        return [a for a, _ in intervals], [b for _, b in intervals]
-
-    def listened_reaches(self, since: int, amount: int) -> int | None:
-        """The instant at which the time listened since `since` reaches `amount`; None: not by the watermark."""
-        starts, ends = self._listening
-        for place in range(max(0, bisect_right(starts, since) - 1), len(starts)):
-            start = max(starts[place], since)
-            if ends[place] - start >= amount:
+    def listened_reaches(self, since: int, amount: int, until: int | None = None) -> int | None:
+        """The instant at which the time listened since `since` reaches `amount`; None: not by the watermark, or not
+        by `until`."""
+        for first, last in self._listened_from(since):
+            start = max(first, since)
+            if last - start >= amount:
+                self.look(start + amount)
                 return start + amount
-            amount -= max(0, ends[place] - start)
+            amount -= max(0, last - start)
+            if until is not None and last >= until:
+                break
+        self.look(until)
         return None
 
     def listened_between(self, starts_at: int, ends_at: int) -> int:
         """Nanoseconds of [starts_at, ends_at) for which a relay is known to have listened."""
-        starts, ends = self._listening
-        place = max(0, bisect_right(starts, starts_at) - 1)
+        self.look(ends_at)
         total = 0
-        while place < len(starts) and starts[place] < ends_at:
-            total += max(0, min(ends[place], ends_at) - max(starts[place], starts_at))
-            place += 1
+        for first, last in self._listened_from(starts_at):
+            if first >= ends_at:
+                break
+            total += max(0, min(last, ends_at) - max(first, starts_at))
         return total
+
+    def _listened_from(self, since: int) -> Iterator[tuple[int, int]]:
+        """When a receiver listened with production running, up to the watermark: that in which `since` lies or that
+        before it, and all later ones."""
+        mark, row = self.watermark, self.views.running.of(())
+        if mark is not None:
+            for place in range(max(0, bisect_right(row, since, key=_first_of) - 1), len(row)):
+                first, last, _ = row[place]
+                if first >= mark:
+                    return
+                yield first, min(last, mark)
 
     def owed_between(self, starts_at: int, ends_at: int) -> bool:
         """Whether a receiver says that it heard frames in (starts_at, ends_at] that have not been delivered,
@@ -208,22 +247,16 @@ class Picture:
 
     # -- frames ------------------------------------------------------------------------------------------------
 
-    def _stretches(self, keep: Callable[[Any], bool]) -> list[Stretch]:
-        joined = SegmentMap(self.suspect)
-        for key, segment in self.evidence.heard.items():
-            if keep(key):
-                joined.add((), *segment)
-        return [Stretch(s.first, s.last, tuple(at for (at,) in s.payload[0])) for s in joined.of(())]
+    @cached_property
+    def heard(self) -> list[Segment]:
+        """Stretches of good frames of the vehicle on any expected channel, whatever link they came by, with no gap
+        above *suspect*."""
+        return self.evidence.stretches(self.suspect, live=False)
 
     @cached_property
-    def heard(self) -> list[Stretch]:
-        """Good frames of the vehicle on any expected channel."""
-        return self._stretches(lambda key: True)
-
-    @cached_property
-    def live(self) -> list[Stretch]:
-        """Good frames of its real-time channels."""
-        return self._stretches(lambda key: key[1])
+    def live(self) -> list[Segment]:
+        """The same of its real-time channels only."""
+        return self.evidence.stretches(self.suspect, live=True)
 
     @property
     def last_live_frame(self) -> int | None:
@@ -233,130 +266,77 @@ class Picture:
 
     def plays_back(self, received_at: int | None) -> bool:
         """Whether more of a log may follow whose last sample came at `received_at`: it may not be the log's last."""
-        going_on = any(not self.is_over(session) for session in self.sessions)
-        return received_at is not None and going_on and received_at + self.suspect > (self.watermark or 0)
+        if received_at is None or all(self.is_over(session) for session in self.sessions):
+            return False
+        self.look(received_at + self.suspect)
+        return received_at + self.suspect > (self.watermark or 0)
 
-    def holds_from(self, stretch: Stretch) -> int | None:
+    def holds_from(self, stretch: Segment) -> int | None:
         """The resume rule: the later of its fifth frame and its first + 1 s; None where it is too short."""
         least = round(self.timers.resume_seconds * SECOND)
+        (earliest,) = stretch.payload
         frames = self.timers.resume_frames
-        if len(stretch.earliest) < frames or stretch.last - stretch.first < least:
+        if len(earliest) < frames or stretch.last - stretch.first < least:
             return None
-        return max(stretch.earliest[frames - 1], stretch.first + least)
+        return int(max(earliest[frames - 1][0], stretch.first + least))
 
     @cached_property
     def fastest_channel(self) -> Key | None:
         """The real-time channel (scid, vcid, live, modulus) of which most frames came; None before the first one."""
-        live = {key: row for key, row in self.evidence.together.runs.items() if key[2]}
-        return (
-            max(live, key=lambda key: (sum(run.frames for run in live[key]), key))
-            if len(live) > 1
-            else min(live, default=None)
-        )
+        frames = {key: totals.frames for key, totals in self.evidence.together.totals.items() if key[2]}
+        return max(frames, key=lambda key: (frames[key], key), default=None)
 
     # -- samples -----------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _in_conflict(self) -> frozenset[int]:
-        return frozenset(segment.first for _, segment in self.evidence.set_aside.items())
-
-    def _agreed(self, points: Points, negative: bool = False) -> Iterator[Values]:
-        for at, *rest in points:
-            at = -at if negative else at
-            if at not in self._in_conflict:
-                yield Values(at, *rest)
-
-    @cached_property
-    def samples(self) -> list[tuple[SampleKey, Segment]]:
-        """The live samples' segments, by their beginning."""
-        return sorted(((SampleKey(*key), segment) for key, segment in self.evidence.samples.items()), key=_by_beginning)
-
-    @cached_property
-    def boots(self) -> frozenset[int]:
-        """Every boot count that live samples reported."""
-        return frozenset(key[0] for key in self.evidence.samples.segments if key[0] is not None)
-
-    @cached_property
-    def recorded(self) -> list[tuple[SampleKey, Segment]]:
-        """The played back samples' segments, by on-board time."""
-        return sorted(
-            ((SampleKey(*key), segment) for key, segment in self.evidence.recorded.items()), key=_by_beginning
-        )
-
-    @cached_property
-    def _ends(self) -> list[tuple[SampleKey, Segment, tuple[Values, ...]]]:
-        """The live samples that are kept of each segment: its first ones and its last ones."""
-        return [
-            (key, segment, (*self._agreed(segment.payload[0]), *self._agreed(segment.payload[1], negative=True)))
-            for key, segment in self.samples
-        ]
-
-    @cached_property
-    def _firsts(self) -> list[int]:
-        return [segment.first for _, segment, _ in self._ends]
-
-    @cached_property
-    def _reaches(self) -> list[int]:
-        """The latest instant of all segments up to each: where to begin to look for what comes after an instant."""
-        return list(accumulate((segment.last for _, segment, _ in self._ends), max))
-
-    def earliest(self, keep: Callable[[SampleKey], bool], after: int, until: int | None = None) -> list[Values]:
-        """The first live samples of the kept kinds in (after, until], ascending."""
-        found: dict[Values, None] = {}  # a dictionary keeps its order, where a set's depends on the process
-        start = bisect_right(self._reaches, after)
-        end = None if until is None else bisect_right(self._firsts, until)
-        for key, segment, ends in self._ends[start:end]:
-            if segment.last > after and keep(key):
-                for values in ends:
-                    if values.at > after and (until is None or values.at <= until):
-                        found[values] = None
-        return sorted(found, key=lambda values: values.at)
+    def earliest(
+        self, line: SampleLine, after: int, until: int | None = None,
+        wanted: Callable[[SampleKey], bool] | None = None,
+    ) -> Iterator[Values]:  # fmt: skip
+        """The first samples of a line of `views` in (after, until], ascending; only those of the wanted keys."""
+        for values in line.samples(self.views.in_conflict, after, until, wanted):
+            self.look(values.at)
+            yield values
+        self.look(until)
 
     def last_sample(self, at: int) -> tuple[SampleKey, Values] | None:
         """The latest live sample not after `at`."""
-        best: tuple[SampleKey, Values] | None = None
-        for place in range(bisect_right(self._firsts, at) - 1, -1, -1):
-            if best is not None and self._reaches[place] < best[1].at:
-                break
-            key, segment, ends = self._ends[place]
-            if best is None or segment.last >= best[1].at:
-                for values in ends:
-                    if values.at <= at and (best is None or values.at >= best[1].at):
-                        best = key, values
-        return best
+        self.look(at)
+        return self.views.samples.latest(self.views.in_conflict, at)
 
     def newest_sample(self, keep: Callable[[SampleKey, Values], bool]) -> tuple[SampleKey, Values] | None:
-        """The latest live sample of the kept kind; of equal ones any. Looks at the end of each row only."""
-        found = [
-            (SampleKey(*key), values)
-            for key, row in self.evidence.samples.segments.items()
-            for values in self._agreed(row[-1].payload[1], negative=True)
-            if keep(SampleKey(*key), values)
-        ]
-        return max(found, key=lambda one: one[1].at, default=None)
+        """The latest live sample of the kept kind."""
+        return self.views.samples.latest(self.views.in_conflict, EVER, keep)
 
     def highest(self, starts_at: int, ends_at: int | None) -> tuple[float, int] | None:
         """(metres, instant) of the highest altitude among live samples that begin in the interval."""
+        self.look(ends_at)
+        views = self.views
         found = [
             (-negative, at)
-            for _, segment in self.samples
-            if segment.last >= starts_at and (ends_at is None or segment.first <= ends_at)
-            for negative, at in segment.payload[2]
-            if at >= starts_at and (ends_at is None or at <= ends_at) and at not in self._in_conflict
+            for entry in views.samples.reaching(starts_at - 1, ends_at)
+            for negative, at in entry.segment.payload[2]
+            if at >= starts_at and (ends_at is None or at <= ends_at) and at not in views.in_conflict
         ]
         return max(found, key=lambda pair: (pair[0], -pair[1]), default=None)
 
 
-def _by_beginning(item: tuple[SampleKey, Segment]) -> tuple[int, int, str]:
-    return item[1].first, item[1].last, str(item[0])
+def _turns(plan: Plan) -> Iterator[int]:
+    for window in plan.windows:
+        yield from (window.starts_at, window.ends_at)
+    for loss in plan.expected_losses:
+        yield from (loss.starts_at, loss.ends_at)
+
+
+def _first_of(stretch: Segment) -> int:
+    return stretch.first
 
 
 def landed_rule(times: Iterable[int], frames: int, least: int) -> int | None:
-    """The earlier of the `frames`-th instant and the first one at least `least` after the first; None: not met."""
-    ordered = sorted(times)
-    if not ordered:
-        return None
-    met = [at for at in ordered if at - ordered[0] >= least][:1]
-    if len(ordered) >= frames:
-        met.append(ordered[frames - 1])
-    return min(met, default=None)
+    """The earlier of the `frames`-th instant and the first one at least `least` after the first, of instants in
+    ascending order; None: not met."""
+    first: int | None = None
+    for number, at in enumerate(times, 1):
+        first = at if first is None else first
+        if number >= frames or at - first >= least:
+            return at
+    return None

@@ -4,10 +4,11 @@ samples and flights; knows no rule."""
 from collections.abc import Iterator
 from typing import Final
 
+from pipeline.evidence.samples import SampleKey, Values
 from pipeline.evidence.segments import Segment
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
-from pipeline.verdicts.picture import Picture, SampleKey, Values
+from pipeline.verdicts.picture import Picture
 
 LOG_BREAKS_OFF: Final = 600 * SECOND
 """On the on-board clock: a recorded log that goes on after so much is another one."""
@@ -19,7 +20,8 @@ def log_of(picture: Picture, flight: Flight) -> Iterator[tuple[SampleKey, Segmen
     if since is None:
         return
     reached, landed = since, False
-    for key, segment in picture.recorded:
+    for entry in picture.views.recorded.reaching(since - 1):
+        key, segment = entry.key, entry.segment
         if key.boot != flight.boot or segment.last < since:
             continue
         # The log goes on to the end of the landing; what follows is of the vehicle's next flight.

@@ -1,9 +1,11 @@
 """The relay fell quiet: nothing was delivered, nothing was listened to, or its production stopped. While it lasts
 nothing is said of the vehicle."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Final, NamedTuple
 
+from pipeline.evidence.segments import Key, Segment
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.incident import Incident
@@ -21,16 +23,37 @@ class Outage(NamedTuple):
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
+    found = _outages(picture)
+    if not found:
+        return
     for link in picture.home_links:
         outages = sorted(
             outage
-            for session in picture.sessions
+            for session, of_session in found.items()
             if session.link == link
-            for outage in outages_of(picture, session)
+            for outage in of_session
             if in_window(picture, link, outage.raised_at)
         )
         if outages:
             yield _incident(picture, link, outages)
+
+
+def _outages(picture: Picture) -> dict[Session, list[Outage]]:
+    """The sessions with outages. What one session shows depends on its own records alone, so only those of which
+    something is new are looked at."""
+    found: dict[Session, list[Outage]] | None = picture.evidence.kept.get(TYPE)
+    stirred: Iterable[Key] = picture.views.stirred
+    if found is None:
+        found = picture.evidence.kept[TYPE] = {}
+        stirred = picture.sessions
+    for key in stirred:
+        outages = outages_of(picture, Session(*key))
+        if outages:
+            found[Session(*key)] = outages
+        else:
+            found.pop(Session(*key), None)
+    picture.views.stirred.clear()
+    return found
 
 
 def in_window(picture: Picture, link: str, at: int) -> bool:
@@ -42,7 +65,9 @@ def outages_of(picture: Picture, session: Session) -> list[Outage]:
     if not picture.says_listening(session):
         return []  # a receiver that never says when it listens does not fall quiet by saying nothing
     silent = round(picture.timers.relay_silent_seconds * SECOND)
-    found = [*_by_status(picture, session), *_holes(picture, session, silent)]
+    listened = picture.evidence.listened
+    running, *stopped = (listened.of((*session, status)) for status in ("running", "interrupted", "halted"))
+    found = [*_by_status(running, chain(*stopped)), *_holes(picture, session, silent, [*running, *chain(*stopped)])]
     if not picture.is_backfill(session):
         found += [gap for gap in _gaps(picture, session, silent) if not any(_overlap(gap, hole) for hole in found)]
     return sorted(found)
@@ -54,27 +79,16 @@ def _overlap(gap: Outage, hole: Outage) -> bool:
     )
 
 
-def _by_status(picture: Picture, session: Session) -> Iterator[Outage]:
-    stopped = [
-        (segment.first, segment.last)
-        for status in ("interrupted", "halted")
-        for segment in picture.evidence.listened.of((*session, status))
-    ]
-    running = picture.evidence.listened.of((*session, "running"))
-    for first, last in sorted(stopped):
+def _by_status(running: Sequence[Segment], stopped: Iterable[Segment]) -> Iterator[Outage]:
+    for first, last, _ in sorted(stopped):
         after = next((segment.first for segment in running if segment.first >= last), None)
         yield Outage(first, after, first, f"its production status was not running from {instant(first)}")
 
 
-def _holes(picture: Picture, session: Session, silent: int) -> Iterator[Outage]:
+def _holes(picture: Picture, session: Session, silent: int, reports: Sequence[Segment]) -> Iterator[Outage]:
     """Time between two listening records in which nobody says that anybody listened."""
-    reports = sorted(
-        (segment.first, segment.last)
-        for status in ("running", "interrupted", "halted")
-        for segment in picture.evidence.listened.of((*session, status))
-    )
-    for (_, before), (after, _) in zip(reports, reports[1:], strict=False):
-        if after - before > silent and not picture.may_fill(session, after, reports[-1][1]):
+    for (_, before, _), (after, _, _) in pairwise(sorted(reports)):
+        if after - before > silent and not picture.may_fill(session, after, max(reports)[1]):
             yield Outage(before + silent, after, before, f"nothing was listened to for {seconds(after - before)}")
 
 

@@ -1,13 +1,13 @@
 """Frames of a flying vehicle come with new counts and say the same over and over: its on-board clock stands still. The
 link is there; what it says is old."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.outputs import rfc3339
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.incident import Incident
-from pipeline.verdicts.new_data import Standstill, came_again, ending, frames_came_for, standstills
+from pipeline.verdicts.new_data import came_again, ending, frames_came_for, standstills
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.words import instant, seconds, title
 
@@ -21,21 +21,20 @@ class Episode(NamedTuple):
     close_reason: str | None
 
 
-def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
-    standing = standstills(picture) if flights else []
-    for flight in flights:
-        episodes = list(_episodes(picture, flight, standing))
-        if episodes:
-            yield _incident(picture, flight, episodes)
+def judge(picture: Picture, flight: Flight) -> Incident | None:
+    episodes = list(_episodes(picture, flight))
+    return _incident(picture, flight, episodes) if episodes else None
 
 
-def _episodes(picture: Picture, flight: Flight, standing: Sequence[Standstill]) -> Iterator[Episode]:
+def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
     mark = picture.watermark or 0
-    for stood in standing:
+    for stood in standstills(picture):
+        if not flight.covers(stood.since):
+            continue
         raised_at = frames_came_for(picture, stood.since, picture.loss)
         if raised_at is None or raised_at > min(mark, stood.until) or picture.owed_between(stood.since, raised_at):
             continue
-        if not flight.covers(stood.since) or not flight.covers(raised_at) or flight.silent_at(raised_at):
+        if not flight.covers(raised_at) or flight.silent_at(raised_at):
             continue  # whether the vehicle still flies is not known then
         back = None if stood.new_at is None else came_again(picture, stood.new_at)
         episode = Episode(stood.since, raised_at, *ending(picture, flight, raised_at, [back]))

@@ -25,6 +25,8 @@ class Source(NamedTuple):
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
+    if not picture.evidence.out_of_scope.segments:
+        return
     for link in picture.home_links:
         sources = sorted(source for source in _sources(picture, link) if source.raised_at <= (picture.watermark or 0))
         if sources:

@@ -1,9 +1,9 @@
 """The vehicle started again: its boot count is up, or its counts and its on-board clock fell back together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pipeline.verdicts.flights import Flight
+from pipeline.verdicts.flights import Flight, flight_at
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.restarts import Restart, restarts_of
@@ -13,16 +13,22 @@ TYPE: Final = "vehicle_restart"
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
+    known = tuple(restart for restart in restarts_of(picture) if restart.at <= (picture.watermark or 0))
+    if known:
+        yield from picture.remembered(TYPE, (known, flights), lambda: list(_incidents(picture, flights, known)))
+
+
+def _incidents(picture: Picture, flights: Sequence[Flight], known: Sequence[Restart]) -> Iterator[Incident]:
     by_flight: dict[str, list[Restart]] = {}
-    for restart in restarts_of(picture):
+    for restart in known:
         # A restart that shows itself while an outage is open is part of that outage's story.
-        if restart.at <= (picture.watermark or 0) and not any(
+        if not any(
             any(s.last_good_at < restart.at and s.raised_at <= restart.at
                 and (s.ended_at is None or restart.at <= s.ended_at) for s in flight.silences)
             for flight in flights
         ):  # fmt: skip
-            name = next((flight.name for flight in flights if flight.covers(restart.at)), "")
-            by_flight.setdefault(name, []).append(restart)
+            covering = flight_at(flights, restart.at)
+            by_flight.setdefault("" if covering is None else covering.name, []).append(restart)
     for name, restarts in by_flight.items():
         flight = next((flight for flight in flights if flight.name == name), None)
         where = f"{title(flight)}: the" if flight else "The"

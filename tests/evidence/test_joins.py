@@ -30,7 +30,7 @@ frames = st.lists(st.integers(0, 600), max_size=40)
 def segment_map(items: list[tuple[str, tuple[int, int]]]) -> SegmentMap:
     made = SegmentMap(GAP)
     for key, (first, last) in items:
-        made.add((key,), first, last, (((first,), (last,)),))
+        made.add((key,), first, last, (smallest([(first,), (last,)]),))
     return made
 
 

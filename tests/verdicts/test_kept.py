@@ -1,0 +1,94 @@
+"""What is kept from one record to the next, settled flights and lists that only grow, decides nothing: evidence made
+anew from what is stored, with nothing kept, says the same."""
+
+import random
+from typing import Any
+
+import orjson
+import pytest
+
+from pipeline.evidence.summary import Evidence
+from pipeline.flow import LinkState, VehicleState, decode, watch
+from pipeline.records import Origin, Record, Run
+from pipeline.verdicts import verdict
+from pipeline.verdicts.flights import flights_of
+from pipeline.verdicts.ledger import accounting_of, facts_of
+from pipeline.verdicts.picture import Picture
+from tests.link import mission, pass_of
+from tests.verdicts.flown import LANDED, flown
+
+FLIGHT_S = 25.0
+FLIGHTS = 6
+COMPARED = 0.15
+"""Of the records: after so many the two are compared."""
+
+
+def several(at: float) -> dict[str, Any] | None:
+    """Six flights, one after the other: a whole one; one with a silence; one that ends before landing; one in which
+    the on-board clock stands still; one that loses frames; one after a restart."""
+    number, since = divmod(at, FLIGHT_S)
+    said: dict[str, Any] = {"landed": False, "phase": "hover", "altitude": 2.0 + number}
+    if since < 3.0:
+        said = {"landed": True, "phase": "preflight", "altitude": 0.0}
+    elif since >= 15.0:
+        said = dict(LANDED)
+    if (number == 1 and 6.0 <= since < 11.0) or (number == 2 and since >= 9.0):
+        return None
+    if number == 3 and 6.0 <= since < 11.0:
+        said["clock"] = 1000.0 + number * FLIGHT_S + 6.0
+    if number == 4 and 6.0 <= since < 11.0 and round(since * 10) % 4:
+        return None
+    return said | ({"boot_count": 42} if number == 5 else {})
+
+
+def anew(evidence: Evidence, names: set[str]) -> Evidence:
+    """As it comes back from storage."""
+    made = Evidence(mission().vehicles[0], mission())
+    for name in names:
+        made.load(name, orjson.loads(orjson.dumps(evidence.dump(name))))
+    return made
+
+
+def told(evidence: Evidence) -> object:
+    picture = Picture(evidence, mission().vehicles[0], mission())
+    flights, incidents = verdict(picture)
+    what_next = [incident.what_next for incident in incidents]
+    return flights, incidents, what_next, [facts_of(picture, one) for one in flights], accounting_of(picture)
+
+
+def arranged(order: str) -> list[Record]:
+    records = pass_of(flown(FLIGHTS * FLIGHT_S, several))
+    chance = random.Random(order)
+    if order == "shuffled":
+        chance.shuffle(records)
+    if order == "late":  # a tenth of the records comes long after the others
+        late = set(chance.sample(range(len(records) - 1), len(records) // 10))
+        records = [one for place, one in enumerate(records) if place not in late] + [records[place] for place in late]
+    return records
+
+
+@pytest.mark.parametrize("order", ["received", "late", "shuffled"])
+def test_evidence_made_anew_says_what_the_evidence_that_grew_says(order: str) -> None:
+    link, vehicle, names, chance = LinkState(), VehicleState(), set[str](), random.Random(order)
+    for offset, record in enumerate(arranged(order)):
+        for one in decode(link, record, Origin("kept", 0, offset), mission()):
+            watch(vehicle, one, mission(), Run(id="kept", origin="test"))
+        evidence = vehicle.evidence
+        assert evidence is not None
+        names |= evidence.changed
+        if chance.random() < COMPARED:
+            assert told(evidence) == told(anew(evidence, names))
+
+
+def test_flights_that_are_over_are_not_judged_again() -> None:
+    link, vehicle, judged = LinkState(), VehicleState(), []
+    for offset, record in enumerate(arranged("received")):
+        for one in decode(link, record, Origin("kept", 0, offset), mission()):
+            watch(vehicle, one, mission(), Run(id="kept", origin="test"))
+        assert vehicle.evidence is not None
+        settled = vehicle.evidence.kept.get("pipeline.verdicts.settled")
+        all_of_them = flights_of(Picture(vehicle.evidence, mission().vehicles[0], mission()))
+        judged.append(len(all_of_them) - (len(settled.flights) if settled else 0))
+    assert len(all_of_them) == FLIGHTS
+    assert max(judged[-30:]) <= 2
+    assert sum(judged) / len(judged) < 1.6
