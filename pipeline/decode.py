@@ -6,8 +6,8 @@ is not plausible has its disposition when a later record settles it, at the late
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from pipeline.channels.channel import Accepted, Channel, ChannelName, Outcome
 from pipeline.channels.expected import ExpectedLink, Role
@@ -15,7 +15,9 @@ from pipeline.channels.receptions import Receptions
 from pipeline.frames.frame import split
 from pipeline.frames.mavlink import may_be_vehicle
 from pipeline.mission.model import Mission
+from pipeline.packets.columns import ColumnReader
 from pipeline.packets.mavlink import OnBoard, learn
+from pipeline.packets.space_packet import SpacePacket
 from pipeline.packets.values import Sample, sample
 from pipeline.records import KINDS, DataEnded, FramesReceived, Listened, Origin, Record, RecordingEnded
 from pipeline.telemetry import ChannelFrames, OutOfScope, Samples, Telemetry
@@ -170,18 +172,17 @@ def _take_frames(
 ) -> None:  # fmt: skip
     frames = expected.read(split(record.octets, record.frame_length, record.lengths), expected.managed)
     state.receptions.received(times)
-    places: dict[tuple[int, int, int], list[int]] = {}
-    scids, vcids, moduli = frames.scids, frames.vcids, frames.moduli
     for place, reason in enumerate(frames.reasons):
         if reason is not None:
             outcome.dispositions[f"bad:{reason}"] += 1
             outcome.bad_at.append(times[place])
-            continue
-        key = (scids[place], vcids[place], moduli[place])
-        if key in places:
-            places[key].append(place)
-        else:
-            places[key] = [place]
+    places: dict[tuple[int, int, int], list[int]] = {}
+    for place, key in enumerate(zip(frames.scids, frames.vcids, frames.moduli, strict=True)):
+        if frames.reasons[place] is None:
+            if key in places:
+                places[key].append(place)
+            else:
+                places[key] = [place]
     for key, of_channel in places.items():
         scid, vcid, _ = key
         if state.first_heard is None and expected.expects_any_system and may_be_vehicle(scid):
@@ -200,9 +201,8 @@ def _of_vehicle(state: LinkState, expected: ExpectedLink, place: int, common: Te
         role = expected.role(name.scid, name.vcid, state.first_heard)
         if role is not None and role.vehicle == place:
             channels.extend(_channel_frames(name, role, outcome.accepted[name], expected.link.format == "mavlink"))
-    samples = _samples(
-        _message_rows if expected.link.format == "mavlink" else _packet_rows, state, expected, place, outcome
-    )
+    told = _told_by_messages if expected.link.format == "mavlink" else _told_by_packets
+    samples = tuple(_samples(live, columns) for live, columns in told(state, expected, place, outcome) if columns[0])
     return _with(
         common, vehicle=expected.vehicles[place].name, channels=tuple(channels), samples=samples,
         set_aside=tuple(sorted(set(outcome.set_aside))),
@@ -223,18 +223,13 @@ def _channel_frames(name: ChannelName, role: Role, rows: list[Accepted], is_mavl
     for replayed in (False, True):
         selected = _in_sequence([row for row in rows if row.replayed is replayed], name.modulus)
         if selected:
-            telemetry = [True] * len(selected) if is_mavlink else [row.telemetry for row in selected]
+            times, counts, telemetry, _ = zip(*selected, strict=True)
             found.append(
                 ChannelFrames(
-                    scid=name.scid,
-                    vcid=name.vcid,
-                    live=role.live and not replayed,
-                    modulus=name.modulus,
-                    times=tuple(row.at for row in selected),
-                    counts=tuple(row.frame_count for row in selected),
-                    telemetry=tuple(telemetry),
+                    scid=name.scid, vcid=name.vcid, live=role.live and not replayed, modulus=name.modulus, times=times,
+                    counts=counts, telemetry=(True,) * len(selected) if is_mavlink else telemetry,
                 )
-            )
+            )  # fmt: skip
     return found
 
 
@@ -242,6 +237,8 @@ def _in_sequence(rows: list[Accepted], modulus: int) -> list[Accepted]:
     """By time, and frames of one time by count: from the one before which most counts are missing, since a count that
     went round among them is less than those before it."""
     rows.sort()
+    if len({row.at for row in rows}) == len(rows):
+        return rows
     start = 0
     for end in range(1, len(rows) + 1):
         if end < len(rows) and rows[end].at == rows[start].at:
@@ -253,26 +250,55 @@ def _in_sequence(rows: list[Accepted], modulus: int) -> list[Accepted]:
     return rows
 
 
-Rows = dict[bool, list[tuple[int, Sample]]]
-"""Live or recorded → (relay receive time, what was said)."""
+Columns = tuple[tuple[Any, ...], ...]
+"""Relay receive times, and the columns of `values.Sample`."""
+_NOTHING_SAID: Final[Columns] = ((),) * (1 + len(Sample._fields))
 
 
-def _packet_rows(state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome) -> Rows:
-    rows: Rows = {}
-    readers = expected.readers[place]
+def _samples(live: bool, columns: Columns) -> Samples:
+    times, spacecraft_times, boot_counts, phases, states, landed, altitudes, climb_rates = columns
+    return Samples(
+        live=live, times=times, spacecraft_times=spacecraft_times, boot_counts=boot_counts, phases=phases,
+        states=states, landed=landed, altitudes=altitudes, climb_rates=climb_rates,
+    )  # fmt: skip
+
+
+def _told_by_packets(
+    state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome
+) -> Iterator[tuple[bool, Columns]]:
+    """(live or recorded, what was said), live first."""
+    lots: dict[bool, list[SpacePacket]] = {}
     for name, packets in outcome.packets.items():
         role = expected.role(name.scid, name.vcid)
-        if role is None or role.vehicle != place:
-            continue
-        for packet in packets:
-            said = readers[packet.apid].sample(packet.octets)
-            if said is not None:
-                rows.setdefault(role.live and packet.live, []).append((packet.at, said))
-    return rows
+        if role is not None and role.vehicle == place:
+            for packet in packets:
+                lots.setdefault(role.live and packet.live, []).append(packet)
+    for live in sorted(lots, reverse=True):
+        yield live, _said(lots[live], expected.readers[place])
 
 
-def _message_rows(state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome) -> Rows:
-    rows: Rows = {}
+def _said(packets: list[SpacePacket], readers: Mapping[int, ColumnReader]) -> Columns:
+    """In the order of the packets; those that say nothing are left out."""
+    by_apid: dict[int, list[int]] = {}
+    for number, packet in enumerate(packets):
+        by_apid.setdefault(packet.apid, []).append(number)
+    parts = {apid: readers[apid].read([packets[one].octets for one in those]) for apid, those in by_apid.items()}
+    if len(parts) == 1:
+        [columns] = parts.values()
+        if any(None not in column for column in columns):
+            return (tuple([packet.at for packet in packets]), *(tuple(column) for column in columns))
+    rows: list[tuple[Any, ...]] = [()] * len(packets)
+    for apid, those in by_apid.items():
+        for number, row in zip(those, zip(*parts[apid], strict=True), strict=True):
+            rows[number] = (packets[number].at, *row)
+    said = [row for row in rows if any(value is not None for value in row[1:])]
+    return tuple(zip(*said, strict=True)) if said else _NOTHING_SAID
+
+
+def _told_by_messages(
+    state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome
+) -> Iterator[tuple[bool, Columns]]:
+    rows: dict[bool, list[tuple[Any, ...]]] = {}
     meanings = expected.vehicles[place].meanings
     # In order of arrival over all components: what one says is read together with what another said last.
     for _, name, at, message in sorted(outcome.messages, key=lambda row: row[0]):
@@ -283,26 +309,6 @@ def _message_rows(state: LinkState, expected: ExpectedLink, place: int, outcome:
         state.on_board[message.system] = known
         said = None if values is None else sample(meanings, values)
         if said is not None:
-            rows.setdefault(role.live, []).append((at, said))
-    return rows
-
-
-def _samples(
-    rows_of: Any, state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome
-) -> tuple[Samples, ...]:
-    columns = []
-    for live, rows in sorted(rows_of(state, expected, place, outcome).items(), reverse=True):
-        columns.append(
-            Samples(
-                live=live,
-                times=tuple(at for at, _ in rows),
-                spacecraft_times=tuple(said.spacecraft_time for _, said in rows),
-                boot_counts=tuple(said.boot_count for _, said in rows),
-                phases=tuple(said.phase for _, said in rows),
-                states=tuple(said.state for _, said in rows),
-                landed=tuple(said.landed for _, said in rows),
-                altitudes=tuple(said.altitude for _, said in rows),
-                climb_rates=tuple(said.climb_rate for _, said in rows),
-            )
-        )
-    return tuple(columns)
+            rows.setdefault(role.live, []).append((at, *said))
+    for live in sorted(rows, reverse=True):
+        yield live, tuple(zip(*rows[live], strict=True))

@@ -24,6 +24,11 @@ from pipeline.packets.space_packet import SpacePacket
 MAX_HELD: Final = 3
 _CONTRADICTIONS: Final = 2
 
+_TOGETHER: Final = 8
+"""From so many frames on, those that simply go on are taken as one stretch."""
+_LONGEST_STRETCH: Final = 256
+"""Less than are kept in `recent`, where a packet that ends in a stretch looks for the frame it began in."""
+
 NEIGHBOURS_WITHIN: Final = 3_000_000_000
 """A packet goes on in the frame with the next count if that came no later than this, where the count is small enough
 to have gone round and the channel's period is not known. Where it is not so small, after 30 s: a vehicle that started
@@ -105,34 +110,83 @@ class Channel:
 
     def take(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
         """Frames of one record that passed their check, in order of arrival."""
-        counts, octets = frames.virtual_channel_frame_counts, frames.octets
-        for place in places:
-            count, at, frame = counts[place], times[place], octets[place]
-            octets_digest = digest(frame)
-            word = self._repetition(count, at, octets_digest, outcome)
-            if word is not None:
-                outcome.dispositions[word] += 1
-                continue
-            pointer, start, end = (
-                frames.first_header_pointers[place],
-                frames.zone_starts[place],
-                frames.zone_ends[place],
-            )
-            if self._is_plausible(count, at):
-                replayed = frames.replayed[place]
-                self._accept(count, at, octets_digest, replayed, pointer, frame[start:end], outcome)
-                if frames.messages:
-                    message = frames.messages[place]
-                    if message is not None:
-                        outcome.messages.append((place, self.name, at, message))
-                if self.held:
-                    self._hear_out(count, at, outcome)
+        done = 0
+        while done < len(places):
+            end = self._end_of_stretch(places, done, frames, times)
+            if end - done >= _TOGETHER:
+                self._take_stretch(places[done:end], frames, times, outcome)
+                done = end
             else:
-                side = 1 if self.newest is None or at >= self.newest else -1
-                self._hold(
-                    Candidate(count, at, frame, octets_digest, frames.replayed[place], pointer, start, end, side, 0),
-                    outcome,
-                )
+                self._take_one(places[done], frames, times, outcome)
+                done += 1
+
+    def _end_of_stretch(self, places: list[int], start: int, frames: Frames, times: list[int]) -> int:
+        """Up to where frames simply go on: each later than the one before it, soon enough, with the next count. Such
+        a frame is plausible and nothing that was seen before; `start` where this one is not, or nothing is gained."""
+        if len(places) - start < _TOGETHER or self.newest is None or self.held or frames.messages:
+            return start
+        onwards = self.history.goes_on(self.newest)
+        if onwards is None:
+            return start
+        (count, until), before, pause, modulus = onwards, self.newest, self.history.pause, self.name.modulus
+        counts = frames.virtual_channel_frame_counts
+        for end in range(start, min(len(places), start + _LONGEST_STRETCH)):
+            place = places[end]
+            at = times[place]
+            if counts[place] != count or not before < at < until or at - before > pause:
+                return end
+            before, count = at, (count + 1) % modulus
+        return min(len(places), start + _LONGEST_STRETCH)
+
+    def _take_stretch(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
+        """What `_take_one` does with each of them."""
+        counts = frames.virtual_channel_frame_counts
+        self.newest = times[places[-1]]
+        self.history.extend(len(places), self.newest)
+        self.recent.extend([(counts[place], times[place], digest(frames.octets[place])) for place in places])
+        idle = sum(frames.first_header_pointers[place] == ONLY_IDLE_DATA for place in places)
+        if idle:
+            outcome.dispositions["idle"] += idle
+        if idle < len(places):
+            outcome.dispositions["good"] += len(places) - idle
+        rows = outcome.accepted.setdefault(self.name, [])
+        extraction, replayed, octets = self.extraction, frames.replayed, frames.octets
+        if extraction is None:
+            rows.extend(Accepted(times[place], counts[place], False, replayed[place]) for place in places)
+            return
+        pointers, starts, ends = frames.first_header_pointers, frames.zone_starts, frames.zone_ends
+        for place in places:
+            count, at, was_replayed = counts[place], times[place], replayed[place]
+            zone = octets[place][starts[place] : ends[place]]
+            telemetry = extraction.add(count, at, not was_replayed, pointers[place], zone)
+            rows.append(Accepted(at, count, telemetry, was_replayed))
+            if extraction.told_late or extraction.spilled:
+                self._hear_of_others(extraction, rows, outcome)
+        self._collect(extraction, outcome)
+
+    def _take_one(self, place: int, frames: Frames, times: list[int], outcome: Outcome) -> None:
+        count, at, frame = frames.virtual_channel_frame_counts[place], times[place], frames.octets[place]
+        octets_digest = digest(frame)
+        word = self._repetition(count, at, octets_digest, outcome)
+        if word is not None:
+            outcome.dispositions[word] += 1
+            return
+        pointer, start, end = frames.first_header_pointers[place], frames.zone_starts[place], frames.zone_ends[place]
+        if self._is_plausible(count, at):
+            replayed = frames.replayed[place]
+            self._accept(count, at, octets_digest, replayed, pointer, frame[start:end], outcome)
+            if frames.messages:
+                message = frames.messages[place]
+                if message is not None:
+                    outcome.messages.append((place, self.name, at, message))
+            if self.held:
+                self._hear_out(count, at, outcome)
+        else:
+            side = 1 if self.newest is None or at >= self.newest else -1
+            self._hold(
+                Candidate(count, at, frame, octets_digest, frames.replayed[place], pointer, start, end, side, 0),
+                outcome,
+            )
 
     def settle(self, outcome: Outcome) -> None:
         """No more frames come: candidates that agree with each other are believed, a single one is not."""
@@ -189,19 +243,26 @@ class Channel:
             return
         telemetry = extraction.add(count, at, not replayed, pointer, zone)
         rows.append(Accepted(at, count, telemetry, replayed))
+        self._collect(extraction, outcome)
+        if extraction.told_late or extraction.spilled:
+            self._hear_of_others(extraction, rows, outcome)
+
+    def _collect(self, extraction: Extraction, outcome: Outcome) -> None:
+        """The packets that are whole now."""
         if extraction.completed:
             outcome.packets.setdefault(self.name, []).extend(extraction.completed)
             extraction.completed.clear()
-        if extraction.told_late:
-            for told_count, told_at, live in extraction.told_late:
-                if not _tell(rows, Accepted(told_at, told_count, True, not live)):
-                    outcome.told_late.append((self.name, told_at))
-            extraction.told_late.clear()
-        if extraction.spilled:
-            for spilled_count, spilled_at, ends_at in extraction.spilled:
-                if self.recent.spill(spilled_count, spilled_at, ends_at):
-                    outcome.set_aside.append(ends_at)
-            extraction.spilled.clear()
+
+    def _hear_of_others(self, extraction: Extraction, rows: list[Accepted], outcome: Outcome) -> None:
+        """What a frame's packets say of frames before it."""
+        for told_count, told_at, live in extraction.told_late:
+            if not _tell(rows, Accepted(told_at, told_count, True, not live)):
+                outcome.told_late.append((self.name, told_at))
+        extraction.told_late.clear()
+        for spilled_count, spilled_at, ends_at in extraction.spilled:
+            if self.recent.spill(spilled_count, spilled_at, ends_at):
+                outcome.set_aside.append(ends_at)
+        extraction.spilled.clear()
 
     def _hold(self, candidate: Candidate, outcome: Outcome) -> None:
         self._held_changed = True

@@ -9,7 +9,7 @@ from pipeline.frames.aos import ONLY_IDLE_VCID
 from pipeline.frames.frame import FrameFormat, Managed
 from pipeline.frames.mavlink import ANY_SYSTEM
 from pipeline.mission.model import SECOND, Link, Mission, Vehicle
-from pipeline.packets.values import PacketReader
+from pipeline.packets.columns import ColumnReader
 
 
 class Role(NamedTuple):
@@ -40,7 +40,7 @@ class ExpectedLink:
         self.managed: Final = managed_of(link)
         self.vehicles: Final[tuple[Vehicle, ...]] = tuple(mission.vehicle(one) for one in link.vehicles)
         self.readers: Final = tuple(_readers(vehicle) for vehicle in self.vehicles)
-        """Per vehicle: APID → what reads its packets."""
+        """Per vehicle: APID → what reads its packets, many at once."""
         self._roles: dict[tuple[int, int], Role | None] = {}
 
     def role(self, scid: int, vcid: int, first_heard: int | None = None) -> Role | None:
@@ -89,6 +89,6 @@ def managed_of(link: Link) -> Managed:
     )
 
 
-def _readers(vehicle: Vehicle) -> dict[int, PacketReader]:
-    readers = {packet.apid: PacketReader(packet, vehicle.meanings) for packet in vehicle.packets}
+def _readers(vehicle: Vehicle) -> dict[int, ColumnReader]:
+    readers = {packet.apid: ColumnReader(packet, vehicle.meanings) for packet in vehicle.packets}
     return {apid: reader for apid, reader in readers.items() if reader.says_anything}

@@ -75,6 +75,24 @@ class History:
                 return
         self._insert(self._chunks.change(number), count, at)
 
+    def goes_on(self, newest: int) -> tuple[int, int] | None:
+        """(count, end) where frames later than the newest one simply go on with its run: those with this count and
+        those after it, up to that time. None where that needs a closer look."""
+        run, number = self._latest, newest // CHUNK
+        if run is None or run.last != newest:
+            return None
+        row = self._chunks.get(number)
+        if not row or row[-1] is not run:
+            return None
+        return (run.count + run.frames) % self.modulus, (number + 1) * CHUNK
+
+    def extend(self, frames: int, last: int) -> None:
+        """So many frames that go on with the latest run (`goes_on`), the last of them at that time."""
+        assert self._latest is not None
+        self._chunks.change(last // CHUNK)
+        self._latest.last = last
+        self._latest.frames += frames
+
     def _insert(self, row: list[Run], count: int, at: int) -> None:
         place = bisect_right(row, at, key=_first_of)
         before = row[place - 1] if place else None

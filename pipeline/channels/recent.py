@@ -53,6 +53,23 @@ class Recent:
         self._places[count, at] = place
         self._changed.add(place // _SLOTS_STORED_TOGETHER)
 
+    def extend(self, frames: list[tuple[int, int, int]]) -> None:
+        """Frames that are not among the last, each as (count, time, digest): at most as many as are kept."""
+        place = self.next % KEPT
+        self.next += len(frames)
+        for start, part in ((place, frames[: KEPT - place]), (0, frames[KEPT - place :])):
+            if part:
+                self._replace(start, part)
+
+    def _replace(self, start: int, frames: list[tuple[int, int, int]]) -> None:
+        stop, places = start + len(frames), self._places
+        for place, old in enumerate(self._slots[start:stop], start):
+            if places.get(old[:2]) == place:
+                del places[old[:2]]
+        self._slots[start:stop] = [(*frame, _TIME_MISSING) for frame in frames]
+        places.update(zip([frame[:2] for frame in frames], range(start, stop), strict=True))
+        self._changed.update(range(start // _SLOTS_STORED_TOGETHER, (stop - 1) // _SLOTS_STORED_TOGETHER + 1))
+
     def digest_of(self, count: int, at: int) -> int | None:
         """The digest of the frame with this count that came at this time; None where it is not among the last."""
         place = self._places.get((count, at))

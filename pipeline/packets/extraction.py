@@ -108,6 +108,12 @@ class Extraction:
     def add(self, count: int, at: int, live: bool, pointer: int, zone: bytes) -> bool:
         """Take one new frame; whether it is known to carry octets of a packet that is not idle."""
         self.order += 1
+        if not (pointer or self.chains or self.fronts):  # nothing waits and nothing goes on: the short way
+            self.latest = count
+            telemetry, tail = self._walk(zone, 0, at, live)
+            if tail < len(zone):
+                self._stand(Chain(zone[tail:], [(count, at)], at, live, self.order), count)
+            return telemetry
         if self.order % _PRUNE_EVERY == 0:
             self._prune()
         before = (count - 1) % self.modulus

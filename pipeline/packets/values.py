@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 NOTHING: Final = Sample(None, None, None, None, None, None, None)
 
 _FLOATS: Final = {16: struct.Struct(">e"), 32: struct.Struct(">f"), 64: struct.Struct(">d")}
-_OPERATORS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
+OPERATORS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,  # type: ignore[operator]
@@ -51,7 +51,7 @@ def holds(condition: Condition | Comparison, values: Values) -> bool | None:
             return None
         if isinstance(value, str) is not isinstance(condition.value, str):
             return None
-        return _OPERATORS[condition.operator](value, condition.value)
+        return OPERATORS[condition.operator](value, condition.value)
     deciding = condition.joined_by == "any"
     unknown = False
     for part in condition.parts:
