@@ -14,6 +14,7 @@ from faust.types import TP
 from pipeline import metrics
 from pipeline.errors import RelayWatchError
 from pipeline.metrics import Sample
+from pipeline.shells.catch_up import CatchUp
 from pipeline.shells.guard import Guard
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.log_offsets import first_offset_from
@@ -33,6 +34,7 @@ class Backlog:
     guards: Sequence[Guard]
     display: Display
     pulse: Pulse
+    catch_up: CatchUp = field(default_factory=CatchUp)
     _empty: dict[TP, tuple[int, int]] = field(default_factory=dict)
     """Partition → (from, to): offsets between which no record stands, as at the end of a transaction."""
 
@@ -65,6 +67,7 @@ class Backlog:
                 await self._leave_out_what_is_empty(positions, waiting)
             samples += [Sample(metrics.LAG, (name, str(place.partition)), lag) for place, lag in waiting.items()]
             self.pulse.looked(name, sum(waiting.values()), sum(positions.values()))
+            self.catch_up.looked(name, sum(waiting.values()), sum(positions.values()))
         replayed = sum(guard.table.replayed for guard in self.guards)
         self.pulse.has_partitions(all(guard.owned for guard in self.guards), replayed)
         self.display.show(_SCOPE, samples)
