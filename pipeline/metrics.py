@@ -35,6 +35,7 @@ REJECTIONS: Final = (
     "unknown_vehicle",
     "wrong_partition",
     "run_over",
+    "too_many_runs",
     "refused_command",
     "program_fault",
 )

@@ -181,13 +181,24 @@ def schema_id(schema: str) -> str:
     return f"urn:relaywatch:schema:{schema}:v1"
 
 
+MAX_HEADERS: Final = 64
+MAX_HEADER_OCTETS: Final = 16 << 10
+"""Of all headers of a record together."""
+UNREAD: Final = "relaywatch-unread"
+"""Header of a record that stands for others, which could not be unfolded: `reason:message`. Nobody sends it; who does
+has his record rejected."""
+_UNREAD_REASONS: Final = ("too_large", "undecodable")
+
 _REQUIRED: Final = ("ce_specversion", "ce_type", "ce_source", "ce_id", "ce_origin", "content-type")
 
 
 def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Envelope:
-    """The inverse of `write_headers`. Raises RecordError "bad_headers", naming the header."""
+    """The inverse of `write_headers`. Raises RecordError "bad_headers", naming the header; or with the reason for which
+    what the record stands for was not read."""
+    given = dict(headers)
+    _check_amount(given)
     texts = {}
-    for name, value in dict(headers).items():
+    for name, value in given.items():
         try:
             texts[name.lower()] = (value or b"").decode()
         except UnicodeDecodeError:
@@ -209,12 +220,24 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
 def _read_run(origin: str, run: str) -> Run:
     if origin not in get_args(OriginKind):
         raise RecordError("bad_headers", f"ce_origin is {origin!r:.20}; live, replay or test is taken")
-    if bool(run) == (origin == "live") or "|" in run or len(run) > 128:
+    if bool(run) == (origin == "live") or "|" in run or len(run) > 128 or not run.isprintable():
         raise RecordError(
             "bad_headers", f"ce_run is {run!r:.140} with ce_origin {origin}: a live record has none, any other has one "
-            "of at most 128 characters without |"
+            "of at most 128 printable characters without |"
         )  # fmt: skip
     return Run(id=run, origin=cast(OriginKind, origin))
+
+
+def _check_amount(headers: Mapping[str, bytes]) -> None:
+    if UNREAD in headers:
+        reason, _, message = (headers[UNREAD] or b"").decode(errors="replace").partition(":")
+        raise RecordError(reason if reason in _UNREAD_REASONS else "bad_headers", f"{message:.500}")
+    octets = sum(len(name) + len(value or b"") for name, value in headers.items())
+    if len(headers) > MAX_HEADERS or octets > MAX_HEADER_OCTETS:
+        raise RecordError(
+            "bad_headers", f"record has {len(headers)} headers of {octets} octets; at most {MAX_HEADERS} of "
+            f"{MAX_HEADER_OCTETS} are taken"
+        )  # fmt: skip
 
 
 def run_of(headers: Mapping[str, bytes]) -> Run:

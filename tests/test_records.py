@@ -13,7 +13,10 @@ from pipeline.errors import RecordError
 from pipeline.records import (
     KINDS,
     MAX_FRAMES_PER_RECORD,
+    MAX_JSON_OCTETS,
     MAX_RECORD_OCTETS,
+    MAX_STRETCHES_PER_RECORD,
+    SECOND,
     DataEnded,
     DeliveryStopped,
     FramesReceived,
@@ -138,6 +141,8 @@ HEADER = b"RWF1" + struct.pack(">IqQqII", 1, 1, 0, 1, 4, 0) + bytes(8)
         (HEADER[:44], "undecodable", "too short for the times of 1 frames"),
         (b"RWF1" + struct.pack(">IqQqII", MAX_FRAMES_PER_RECORD + 1, 1, 0, 1, 4, 0), "too_large", "65537 frames"),
         (bytes(MAX_RECORD_OCTETS + 1), "too_large", "at most 4194304"),
+        (b"{" + b" " * MAX_JSON_OCTETS, "too_large", "record of 16385 octets that are not frames; at most 16384"),
+        (b"[" * MAX_JSON_OCTETS, "undecodable", "neither frames nor JSON"),
         (b"[]", "undecodable", "record kind is not one of end_of_data, listened, no_delivery"),
         (b"null", "undecodable", "record kind"),
         (b'{"kind": "received"}', "undecodable", "record kind"),
@@ -168,6 +173,25 @@ def test_octets_that_are_no_record_are_refused_with_a_word_and_why(value: bytes,
     assert caught.value.reason == reason
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def over(stretches: int) -> bytes:
+    """A record of 300 frames that were received in so many stretches of ten minutes."""
+    times = np.arange(300, dtype=np.int64) % stretches * 600 * SECOND
+    return encode_record(
+        FramesReceived(
+            link="rover-a", session=1, sequence=0, earth_receive_time=5, relay_receive_times=times, octets=bytes(300),
+            frame_length=1,
+        )
+    )  # fmt: skip
+
+
+def test_frames_received_over_a_day_are_one_record_at_most() -> None:
+    """A few kilobytes that name a century would be gigabytes of evidence."""
+    assert isinstance(decode_record("rover-a", over(MAX_STRETCHES_PER_RECORD)), FramesReceived)
+    with pytest.raises(RecordError, match="received in 145 stretches of ten minutes; at most 144 are taken") as caught:
+        decode_record("rover-a", over(MAX_STRETCHES_PER_RECORD + 1))
+    assert caught.value.reason == "too_large"
 
 
 def test_a_kind_is_named_for_every_record() -> None:

@@ -16,6 +16,7 @@ from pipeline.shells.resources import schemas_dir
 from pipeline.telemetry import Telemetry
 from pipeline.topics import (
     TOPICS,
+    UNREAD,
     Envelope,
     Message,
     Rejected,
@@ -188,8 +189,12 @@ GOOD = dict(
         ({"ce_origin": b"live"}, "a live record has none"),
         ({"ce_run": None}, "any other has one"),
         ({"ce_run": b"a|b"}, "without |"),
-        ({"ce_run": b"x" * 129}, "at most 128 characters"),
+        ({"ce_run": b"x" * 129}, "at most 128 printable characters"),
+        ({"ce_run": b"a\x1b[31m"}, "printable characters"),
         ({"ce_id": b"\xff"}, "header ce_id is not UTF-8"),
+        ({f"x{number}": b"" for number in range(65)}, "74 headers of"),
+        ({"x": bytes(16 << 10)}, "headers of 16"),
+        ({"relaywatch-unread": b"refused_command:x"}, "x"),
     ],
 )
 def test_headers_that_are_not_ours_are_named(changes: dict[str, bytes | None], said: str) -> None:
@@ -210,6 +215,12 @@ def test_no_headers_raise_anything_but_a_record_error(changes: dict[str, bytes])
     else:
         reason = "bad_headers"
     assert reason == "bad_headers"
+
+
+def test_what_a_record_stands_for_is_rejected_with_the_reason_for_which_it_was_not_read() -> None:
+    with pytest.raises(RecordError, match="offsets 3 to 9 are one compressed batch") as caught:
+        read_headers({UNREAD: b"too_large:offsets 3 to 9 are one compressed batch"})
+    assert caught.value.reason == "too_large"
 
 
 def test_a_header_without_a_value_is_one_that_is_missing() -> None:

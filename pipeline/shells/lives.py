@@ -22,6 +22,9 @@ FINISHED_AFTER: Final = DAY
 """A run that is not live and had no record for so long, on Kafka's clock, is finished: its state is dropped."""
 FORGOTTEN_AFTER: Final = 30 * DAY
 """So long a finished run is still known by its name, and its records are refused: as long as frames are kept."""
+MOST_RUNS: Final = 1_000
+"""Of one link at once, live ones apart: who publishes names them, and each takes memory until it is finished."""
+_OVER: Final = b'"over":true'
 _LIVES_KEPT: Final = 64
 _OVERHEAD_OCTETS: Final = 4 << 10
 _REJECTED_HEADER_OCTETS: Final = 64 << 10
@@ -226,6 +229,7 @@ class Lives:
     def _open(self, owner: Owner, parsed: Parsed) -> Live:
         head = self.versions.head(owner)
         if head is None:
+            self._check_runs(owner)
             return self.stage.open(None, LinkCounts(), -1, parsed.run)
         if head.get("over"):
             raise RecordError(
@@ -234,6 +238,20 @@ class Lives:
                 "publish it again as a new run",
             )
         return self._read(owner)
+
+    def _check_runs(self, new: Owner) -> None:
+        # What stands on the topic of telemetry is our own, and was let in before.
+        if not new.run or self.stage.source == "telemetry":
+            return
+        running = {owner for owner in self.at_hand if owner not in self.versions.owners}
+        running |= {owner for owner, kept in self.versions.owners.items() if kept.head and _OVER not in kept.head.value}
+        runs = sum(owner.name == new.name and bool(owner.run) for owner in running)
+        if runs >= MOST_RUNS:
+            raise RecordError(
+                "too_many_runs",
+                f"run {new.run!r:.140} would be one of more than {MOST_RUNS} of {new.name} that are not finished. One "
+                f"is finished when it had no record for {FINISHED_AFTER // DAY} day",
+            )
 
     def _read(self, owner: Owner) -> Live:
         found = self.versions.read(owner)

@@ -19,6 +19,7 @@ from pipeline.shells.access import topic_access
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.pacing import Step
 from pipeline.shells.permissions import NotAllowedError, check_permissions
+from pipeline.shells.unpacking import bound_batches
 from pipeline.topics import TOPICS, frames_message, link_partition, read_headers
 
 _LOOKED_AT: Final = 50
@@ -127,6 +128,7 @@ async def check_no_live_records(cluster: Cluster, namespace: str) -> None:
     """Raises ReplayError where the namespace holds live records, by the oldest and the newest of each partition of
     its frames topic: a namespace that was live once, or is now, shows it at one of the ends."""
     topic = TOPICS["frames"].full_name(namespace)
+    bound_batches()
     try:
         await check_permissions(cluster, [topic_access(namespace, "frames", "Read")])
     except NotAllowedError as fault:

@@ -37,6 +37,7 @@ from pipeline.shells.tables import VersionedTable
 from pipeline.shells.topics_admin import partitions_of
 from pipeline.shells.topics_needed import application_id
 from pipeline.shells.transport import App, credentials
+from pipeline.shells.unpacking import bound_batches
 
 logger = logging.getLogger(__name__)
 
@@ -193,6 +194,7 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     check_versions()
     settings, mission = named(settings), read_mission(settings.mission)
     log_to_stderr(settings.log_level_number)
+    bound_batches()
     # By policy: Faust's consumer makes a loop of its own, in a thread.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     with asyncio.Runner() as runner:

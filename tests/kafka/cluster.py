@@ -38,10 +38,13 @@ RUN = Run(id="run-1", origin="test")
 
 
 async def publish(
-    kafka: str, namespace: str, records: Iterable[Record], mission: Mission, run: Run = RUN, partitions: int = 4
-) -> None:
+    kafka: str, namespace: str, records: Iterable[Record], mission: Mission, run: Run = RUN, partitions: int = 4,
+    compression: str | None = None,
+) -> None:  # fmt: skip
     """As any producer would: plain aiokafka."""
-    async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, linger_ms=5) as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, enable_idempotence=True, linger_ms=5, compression_type=compression
+    ) as producer:
         sent = []
         for record in records:
             message = topics.frames_message(namespace, record, run)

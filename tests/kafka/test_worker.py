@@ -17,10 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline import topics as records_of
 from pipeline.flow import LinkState, decode
 from pipeline.outputs import Revision
-from pipeline.records import MAX_RECORD_OCTETS, FramesReceived, Origin, Run
+from pipeline.records import MAX_JSON_OCTETS, MAX_RECORD_OCTETS, FramesReceived, Origin, Run
 from pipeline.shells.analyze import analyze
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.topics_admin import create_topics
+from pipeline.shells.unpacking import MOST_OCTETS
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import RUN, found, publish, read, relocated, wait_for, wait_until_done, worker
@@ -132,6 +133,7 @@ def test_two_runs_side_by_side_do_not_meet(kafka: str, topics: str, tmp_path: Pa
 
 
 BAD = Run(id="bad", origin="test")
+CODECS = ("gzip", "snappy", "lz4", "zstd")
 
 
 async def _publish_bad(kafka: str, namespace: str) -> dict[str, int]:
@@ -156,13 +158,22 @@ async def _publish_bad(kafka: str, namespace: str) -> dict[str, int]:
         ("no_key", frames, b"\xff", good.value, headers, 0),
         ("wrong_partition", frames, b"rover-a", good.value, headers, 2),
         ("too_large", frames, b"rover-a", bytes(MAX_RECORD_OCTETS + 1), headers, 0),
+        ("too_large", frames, b"rover-a", b"{" + bytes(MAX_JSON_OCTETS), headers, 0),
+        ("bad_headers", frames, b"rover-a", good.value, [*headers, ("x", bytes(16 << 10))], 0),
+        ("bad_headers", frames, b"rover-a", good.value, [*headers, *((f"x{one}", b"") for one in range(64))], 0),
         ("undecodable", telemetry, b"ingenuity", b'{"a": 1}', list(of_telemetry.headers), 0),
         ("unknown_vehicle", telemetry, b"sojourner", of_telemetry.value, list(of_telemetry.headers), 0),
     ]
     async with AIOKafkaProducer(bootstrap_servers=kafka, max_request_size=8 << 20) as producer:
         for _, topic, key, value, its_headers, partition in bad:
             await producer.send_and_wait(topic, value, key=key, partition=partition, headers=its_headers)
-    reasons = [reason for reason, *_ in bad]
+    for codec in CODECS:
+        # A few kilobytes on the wire.
+        async with AIOKafkaProducer(
+            bootstrap_servers=kafka, compression_type=codec, max_request_size=2 * MOST_OCTETS
+        ) as producer:
+            await producer.send_and_wait(frames, bytes(MOST_OCTETS), key=b"rover-a", partition=0, headers=headers)
+    reasons = [reason for reason, *_ in bad] + ["too_large" for _ in CODECS]
     return {reason: reasons.count(reason) for reason in reasons}
 
 
@@ -172,7 +183,9 @@ def test_bad_records_are_rejected_with_octets_reason_and_origin_and_the_stream_g
     records, mission = scenario_records("frames-late")[:700], scenario("frames-late").mission
     asyncio.run(publish(kafka, topics, records[:400], mission))
     reasons = asyncio.run(_publish_bad(kafka, topics))
-    asyncio.run(publish(kafka, topics, records[400:], mission))
+    for place, codec in enumerate(CODECS):
+        part = records[400 + 75 * place : 475 + 75 * place]
+        asyncio.run(publish(kafka, topics, part, mission, compression=codec))
     with worker(kafka, topics, tmp_path) as running:
         asyncio.run(wait_until_done(kafka, topics, running))
         metrics = running.get("/metrics")[1]

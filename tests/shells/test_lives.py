@@ -12,7 +12,7 @@ from pipeline.errors import RecordError
 from pipeline.records import Origin, Run
 from pipeline.shells.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, Lives
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
-from pipeline.shells.versions import Entry, StateError, Versions
+from pipeline.shells.versions import Entry, Owner, StateError, Versions
 from pipeline.topics import TOPICS, TopicName
 from tests.build import scenario, scenario_records
 
@@ -216,3 +216,30 @@ def test_state_that_cannot_be_read_stops_the_worker_and_is_no_records_fault() ->
     log.restart()
     with pytest.raises(StateError, match="state of rover-a in run 'run-1' at offset 99 is not whole"):
         log.lives.fold(records[100:])
+
+
+def test_a_publisher_that_names_ever_new_runs_fills_no_memory_and_hinders_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.shells.lives.MOST_RUNS", 3)
+    log, one_by_one = decode_log(), decode_log()
+    flood = [
+        incoming(1, Run(id=f"run-{number}", origin="test"))[0]._replace(origin=Origin("relay.frames", 0, number))
+        for number in range(6)
+    ]
+    live = incoming(1, Run())[0]._replace(origin=Origin("relay.frames", 0, 6))
+    known = incoming(2, Run(id="run-0", origin="test"))[1]._replace(origin=Origin("relay.frames", 0, 7))
+    for record in [*flood, live, known]:
+        one_by_one.take([record])
+    log.take([*flood, live, known])
+    assert log.outgoing == one_by_one.outgoing
+    rejected = [body for one in log.outgoing if "reason" in (body := orjson.loads(one.message.value))]
+    assert [(one["reason"], one["origin"]["offset"]) for one in rejected] == [
+        ("too_many_runs", 3), ("too_many_runs", 4), ("too_many_runs", 5),
+    ]  # fmt: skip
+    assert {owner.run for owner in log.lives.versions.owners} == {"", "run-0", "run-1", "run-2"}
+    # A run that is finished makes room.
+    ends, _ = log.lives.finished(STARTED + FINISHED_AFTER + 8)
+    log.lives.ended(ends)
+    log.take([flood[5]._replace(origin=Origin("relay.frames", 0, 8))])
+    assert Owner("run-5", "rover-a") in log.lives.versions.owners
