@@ -207,6 +207,14 @@ def test_the_dashboards_show_it_at_its_own_time(served, dashboard):
         assert flown + heard_again > 0, query
 
 
+@pytest.mark.parametrize("dashboard", ["flight", "links-and-alerts"])
+def test_where_a_value_is_not_known_the_dashboards_have_no_number_to_show(served, dashboard):
+    assert [value for _, value in served.at("relay_altitude_meters", JANUARY_18 + 40) if math.isnan(value)]
+    for query in queries(dashboard):
+        for at in (JANUARY_18 + 40, JANUARY_18 + 600):
+            assert [value for _, value in served.at(query, at) if math.isnan(value)] == [], query
+
+
 def test_the_same_recording_is_not_put_there_twice(short, tmp_path, capsys):
     tool("promtool")
     folder = tmp_path / "data"

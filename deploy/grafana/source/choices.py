@@ -54,6 +54,12 @@ def frames_a_second(**labels: str) -> str:
     return f"sum by (mission, link, origin) (rate({of_link('relay_frames_total', **labels)}[$__rate_interval]))"
 
 
+def known(query: str) -> str:
+    """The values of a gauge that may be unknown. A worker then has no series; what is backfilled says NaN, which is no
+    number for a panel to show."""
+    return f"({query} > -Inf)"
+
+
 def while_newest(metric: str) -> str:
     """A metric of the chosen vehicles while the chosen flight is their newest, with the flight's name as a label.
 
@@ -61,7 +67,7 @@ def while_newest(metric: str) -> str:
     """
     info = _select("relay_flight_info", ("mission", "vehicle", "flight", "origin"), {})
     newest = f"max by (mission, vehicle, flight, origin) ({info})"
-    return f"{by_vehicle(metric)} * on (mission, vehicle, origin) group_right () {newest}"
+    return f"{known(by_vehicle(metric))} * on (mission, vehicle, origin) group_right () {newest}"
 
 
 def where_something_came(query: str) -> str:

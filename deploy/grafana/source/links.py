@@ -11,6 +11,7 @@ from deploy.grafana.source.choices import (
     by_link,
     by_vehicle,
     frames_a_second,
+    known,
     of_links_heard,
     of_vehicle,
 )
@@ -86,7 +87,7 @@ _STATES: Final = Row(
         (24, WINDOWS),
         (24, timeline(
             "Flight phase",
-            [(by_vehicle("relay_flight_phase"), "{{vehicle}} · {{origin}}")],
+            [(known(by_vehicle("relay_flight_phase")), "{{vehicle}} · {{origin}}")],
             "Phase that the vehicle reports, in MAVLink's words. No bar: unknown, or no flight is open.",
             mappings=[mapping(FLIGHT_PHASE)], most=3,
         )),

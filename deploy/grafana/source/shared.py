@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deploy.grafana.source.choices import by_link, by_vehicle, of_vehicle, where_something_came
+from deploy.grafana.source.choices import by_link, by_vehicle, known, of_vehicle, where_something_came
 from deploy.grafana.source.panels import TIME, lines, rows, timeline, words
 from deploy.grafana.source.states import CONTACT_WINDOW, INCIDENT_TYPE, SEVERITY, mapping, open_or_not, plain
 
@@ -94,7 +94,7 @@ WINDOWS: Final = timeline(
 
 SIGNAL: Final = lines(
     "Signal level",
-    [(by_link("relay_signal_level_dbm"), "{{link}} · {{origin}}")],
+    [(known(by_link("relay_signal_level_dbm")), "{{link}} · {{origin}}")],
     "As the receiver reports it. A gap: it reports none, or nothing is heard. What is enough depends on the radio.",
     unit="dBm",
     decimals=1,
