@@ -92,6 +92,13 @@ def test_the_dashboards_in_the_repository_are_those_that_their_source_makes() ->
     assert committed == {name: board.as_json() for name, board in BOARDS.items()}, "make dashboards writes them anew"
 
 
+def test_architecture_names_every_file_of_the_source_that_is_no_dashboard() -> None:
+    section = (root() / "ARCHITECTURE.md").read_text().split("## Dashboards as code")[1].split("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    there = {file.stem for file in (GRAFANA / "source").glob("*.py")} - {"__main__"}
+    assert set(named) == there - {"links", "flight", "pipeline"}
+
+
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_the_models_of_grafana_take_every_dashboard(name: str) -> None:
     register_default_plugins()

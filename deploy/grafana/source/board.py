@@ -21,7 +21,8 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from deploy.grafana.source.panels import SOURCE, link_to_the_others
+from deploy.grafana.source.furniture import link_to_the_others
+from deploy.grafana.source.panels import SOURCE
 
 COLUMNS: Final = 24
 ALL: Final = ".*"

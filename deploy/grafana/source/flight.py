@@ -14,7 +14,8 @@ from deploy.grafana.source.choices import (
     where_something_came,
     while_newest,
 )
-from deploy.grafana.source.panels import FRAMES, TIME, lines, mark, stat_panel, timeline
+from deploy.grafana.source.furniture import mark
+from deploy.grafana.source.panels import FRAMES, TIME, lines, stat_panel, timeline
 from deploy.grafana.source.shared import CLOSED_AT, HISTORY, OVER_TIME, RAISED_AT, SIGNAL, STATEMENT, WINDOWS
 from deploy.grafana.source.states import (
     BLUISH_GREEN,

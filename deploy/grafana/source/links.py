@@ -15,7 +15,8 @@ from deploy.grafana.source.choices import (
     of_links_heard,
     of_vehicle,
 )
-from deploy.grafana.source.panels import alert_list, lines, stat_panel, timeline
+from deploy.grafana.source.furniture import alert_list
+from deploy.grafana.source.panels import lines, stat_panel, timeline
 from deploy.grafana.source.shared import HISTORY, OPEN, OVER_TIME, SIGNAL, STATEMENT, WINDOWS
 from deploy.grafana.source.states import (
     BLUISH_GREEN,

@@ -3,7 +3,8 @@
 from typing import Final
 
 from deploy.grafana.source.choices import by_link, by_vehicle, known, of_vehicle, where_something_came
-from deploy.grafana.source.panels import TIME, lines, rows, timeline, words
+from deploy.grafana.source.furniture import words
+from deploy.grafana.source.panels import TIME, lines, rows, timeline
 from deploy.grafana.source.states import CONTACT_WINDOW, INCIDENT_TYPE, SEVERITY, mapping, open_or_not, plain
 
 _RAISED: Final = f"max by (mission, vehicle, type, origin) ({of_vehicle('relay_incident_raised_timestamp_seconds')})"
