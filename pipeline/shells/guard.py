@@ -14,15 +14,17 @@ from typing import Any, cast
 
 import orjson
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from pipeline import topics
+from pipeline.errors import RelayWatchError
 from pipeline.records import Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.inbox import Inbox, Waiting
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.lives import Lives
-from pipeline.shells.log_offsets import ends_of, first_offset_from
+from pipeline.shells.log_offsets import ends_of, first_offset_from, first_record_from
 from pipeline.shells.meter import Meter
 from pipeline.shells.stages import Incoming
 from pipeline.shells.tables import VersionedTable
@@ -188,7 +190,14 @@ class Guard:
     async def _drop_finished(self, now: int) -> None:
         if not self.owned:
             return
-        ends, leftovers = self.lives.finished(now)
+        if not any(self.lives.finished(now)):
+            return
+        try:
+            read_until = await self._read_until(now)
+        except (RelayWatchError, KafkaError):
+            # The broker is away: another time.
+            return
+        ends, leftovers = self.lives.finished(read_until)
         await self._write([end.head_entry for end in ends])
         self.lives.ended(ends)
         leftovers += [entry for end in ends for entry in self.table.versions.leftovers(end.owner, head=False)]
@@ -196,6 +205,15 @@ class Guard:
         for entry in leftovers:
             self.table.versions.replay(entry.partition, entry.key, None)
         self.meter.runs_ended(end.owner for end in ends)
+
+    async def _read_until(self, now: int) -> int:
+        """Kafka's time up to which the source is read: what still waits there may be of any run."""
+        ends = await ends_of(self.cluster, list(self.next_offsets))
+        for place, offset in self.next_offsets.items():
+            waits = offset < ends[place][1] and await first_record_from(self.cluster, place, offset)
+            if waits:
+                now = min(now, waits.timestamp * 1_000_000)
+        return now
 
     async def _send_all(self, records: Iterable[Outbound]) -> None:
         await cast(Producer, self.app.producer).send_all(records)

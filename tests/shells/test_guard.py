@@ -14,7 +14,7 @@ from pipeline.shells.exporter import Exporter
 from pipeline.shells.guard import Guard
 from pipeline.shells.inbox import Inbox, Waiting
 from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.lives import Lives
+from pipeline.shells.lives import DAY, Lives
 from pipeline.shells.meter import Meter
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming
 from pipeline.shells.transport import Outbound
@@ -204,3 +204,38 @@ def test_a_topic_that_ends_before_its_state_was_made_anew(left: list[tuple[int, 
         _started(first=0, end=10, done=10)
     assert left[0][0] == EXIT_NEVER_AGAIN
     assert "ends at 10 and the state holds its records up to 10: the topic was made anew" in left[0][1]
+
+
+@pytest.mark.asyncio
+async def test_a_run_of_which_older_records_still_wait_to_be_read_is_not_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was away for two days goes on with a backlog: its clock says that the run is over, the log does
+    not."""
+    records, kafka = incoming(60), Kafka()
+    guard = made(kafka)
+    await _acknowledged(kafka, guard._step(arrived(records[:50])))
+    waiting: dict[str, Any] = {"end": 60, "first": SimpleNamespace(timestamp=records[50].timestamp // 1_000_000)}
+
+    async def ends_of(cluster: Cluster, places: list[TP]) -> dict[TP, tuple[int, int]]:
+        return dict.fromkeys(places, (0, waiting["end"]))
+
+    async def first_record_from(cluster: Cluster, place: TP, offset: int) -> Any:
+        assert (place, offset) == (PLACE, 50)
+        return waiting["first"]
+
+    monkeypatch.setattr(module, "ends_of", ends_of)
+    monkeypatch.setattr(module, "first_record_from", first_record_from)
+    two_days_later = records[50].timestamp + 2 * DAY
+    await _acknowledged(kafka, guard._drop_finished(two_days_later))
+    assert guard.lives.finished(two_days_later)[0]
+    # Read to its end, it is.
+    waiting["end"] = 50
+    await _acknowledged(kafka, guard._drop_finished(two_days_later))
+    assert not guard.lives.finished(two_days_later)[0]
+
+
+async def _acknowledged(kafka: Kafka, work: Any) -> None:
+    step = asyncio.ensure_future(work)
+    while not step.done():
+        kafka.acknowledge()
+        await asyncio.sleep(0)
+    await step
