@@ -1,12 +1,13 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench chaos lock dashboards up up-check backfill down clean runtime dev form style types imports
+.PHONY: help demo test lint check format bench chaos soak lock dashboards up up-check backfill down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
 BENCH ?=
 KILLS ?= 20
+MINUTES ?= 30
 SEED ?=
 UPGRADE ?=
 PROFILE ?=
@@ -49,6 +50,9 @@ bench: dev ## measure speed as ratios to a fixed loop, memory, and alerts on 2,0
 
 chaos: dev ## kill workers and broker in the midst of a replay: nothing lost, nothing said twice (KILLS=20 SEED=1)
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+soak: dev ## the same for as long as one likes, run after run, with rubbish among the records (MINUTES=30 SEED=1)
+	@$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 lock: ## write both lock files from pyproject.toml (needs uv; UPGRADE=--upgrade takes newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

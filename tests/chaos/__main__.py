@@ -14,8 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pipeline.mission.model import Mission
-from pipeline.records import Record, Run
+from pipeline.records import Run
 from pipeline.shells.kafka_clients import Cluster, log_for_people
 from pipeline.shells.terminal import note, say
 from pipeline.shells.topics_admin import create_topics
@@ -63,7 +62,8 @@ def _undisturbed(broker: MortalBroker, seed: int, rate_hz: float, folder: Path) 
     """The stream of this rate, what became of it, and in how many seconds."""
     made, namespace = stream(seed, rate_hz=rate_hz), f"undisturbed-{rate_hz:.0f}-hz"
     (folder / namespace).mkdir()
-    asyncio.run(_publish(broker.bootstrap, namespace, made.records, made.mission))
+    asyncio.run(create_topics(Cluster(broker.bootstrap), namespace))
+    asyncio.run(publish(broker.bootstrap, namespace, made.records, made.mission, RUN))
     with scene(broker.bootstrap, namespace, folder / namespace, made, 0) as quiet:
         quiet.start("one")
         began = time.monotonic()
@@ -79,21 +79,25 @@ def _disturbed(
 ) -> tuple[Proof, Counter[str], float]:  # fmt: skip
     folder = folder / "chaos"
     folder.mkdir()
-    asyncio.run(_publish(broker.bootstrap, "chaos", made.records, made.mission))
+    asyncio.run(create_topics(Cluster(broker.bootstrap), "chaos"))
     with scene(broker.bootstrap, "chaos", folder, made, seed, broker) as running:
         faults = _faults(running, kills)
         running.chance.shuffle(faults)
         running.start("one")
         began = time.monotonic()
         done: Counter[str] = Counter()
-        for place, (name, fault) in enumerate(faults):
-            # Each has its part of the records, and comes at a moment within it.
-            part = len(made.records) / (len(faults) + 1)
-            running.wait_for_progress(int(part * (place + running.chance.uniform(0.0, 0.9))))
+        part, published = len(made.records) // len(faults), 0
+        for name, fault in faults:
+            # Each has records of its own and comes at a moment within them, so that it finds the workers at work.
+            records = made.records[published : published + part]
+            asyncio.run(publish(broker.bootstrap, "chaos", records, made.mission, RUN))
+            running.wait_for_progress(published + running.chance.randrange(part // 2))
             time.sleep(running.chance.uniform(0.0, 0.5))
+            published += part
             said = fault()
             done[name] += 1
-            note(f"{time.monotonic() - began:6.1f} s, {running.progress():6} records: {said}")
+            note(f"{time.monotonic() - began:6.1f} s, {running.progress():6} of {published} records: {said}")
+        asyncio.run(publish(broker.bootstrap, "chaos", made.records[published:], made.mission, RUN))
         asyncio.run(wait_until_done(broker.bootstrap, "chaos", running.workers["one"], _DONE_SECONDS))
         busy = time.monotonic() - began
         running.end_all()
@@ -111,11 +115,6 @@ def _faults(running: Scene, kills: int) -> list[Fault]:
     ]  # fmt: skip
     away = f"broker away for {AWAY_SECONDS:.0f} s", lambda: running.kill_broker(AWAY_SECONDS)
     return [("kill -9 of a worker", running.kill)] * kills + each * OTHERS_OF_EACH + [away]
-
-
-async def _publish(kafka: str, namespace: str, records: list[Record], mission: Mission) -> None:
-    await create_topics(Cluster(kafka), namespace)
-    await publish(kafka, namespace, records, mission, RUN)
 
 
 def _report(command: str, made: Stream, seconds: float, busy: float, proof: Proof, done: Counter[str]) -> None:

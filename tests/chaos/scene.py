@@ -6,19 +6,20 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import tomli_w
 
 from pipeline.shells.exits import EXIT_FENCED
 from tests.chaos.stream import Stream
 from tests.kafka.broker import MortalBroker
-from tests.kafka.cluster import WorkerProcess, committed, wait_for, worker
+from tests.kafka.cluster import WorkerProcess, committed, process, wait_for
 
 SESSION_SECONDS: Final = 5.0
 _ASLEEP_SECONDS: Final = SESSION_SECONDS + 4.0
@@ -34,6 +35,10 @@ class Scene:
     chance: random.Random
     broker: MortalBroker | None = None
     """Where it is one that may be killed."""
+    spared: frozenset[str] = frozenset()
+    """Workers to which nothing is done."""
+    module: str = "pipeline.shells.cli worker"
+    """What a worker is started by, after `python -m`."""
     workers: dict[str, WorkerProcess] = field(default_factory=dict)
     fenced: int = 0
     """Workers that woke, found that others had their partitions, and ended."""
@@ -44,12 +49,12 @@ class Scene:
         stack = ExitStack()
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        self.workers[name] = stack.enter_context(
-            worker(
-                self.kafka, self.namespace, folder, "--mission", str(self.mission_file), "--instance", name,
-                "--batch-records", "50", "--session-seconds", str(SESSION_SECONDS), supervised=True,
-            )
-        )  # fmt: skip
+        command = [
+            sys.executable, "-m", *self.module.split(), "--kafka", self.kafka, "--namespace", self.namespace,
+            "--mission", str(self.mission_file), "--instance", name, "--metrics-port", "0", "--batch-records", "50",
+            "--session-seconds", str(SESSION_SECONDS),
+        ]  # fmt: skip
+        self.workers[name] = stack.enter_context(process(command, folder))
         self._stacks[name] = stack
         self.workers[name].wait_ready(_LONG)
 
@@ -70,7 +75,7 @@ class Scene:
     # What is done to them.
 
     def kill(self) -> str:
-        name = self.chance.choice(sorted(self.workers))
+        name = self._one()
         running = self.workers[name]
         starts = running.starts
         _until(lambda: _signalled(running.pid, signal.SIGKILL), f"{name} had no process to kill")
@@ -78,7 +83,7 @@ class Scene:
         return f"kill -9 of worker {name}"
 
     def terminate(self) -> str:
-        name = self.chance.choice(sorted(self.workers))
+        name = self._one()
         self.end(name)
         self.start(name)
         return f"SIGTERM of worker {name}, and its next start"
@@ -93,7 +98,7 @@ class Scene:
     def sleep_and_wake(self) -> str:
         """Stopped for longer than its session, so that the guest gets its partitions, and woken."""
         self.start("guest")
-        name = self.chance.choice(sorted(self.workers.keys() - {"guest"}))
+        name = self._one()
         running = self.workers[name]
         pid, fenced = running.pid, running.fenced
         _until(lambda: _signalled(pid, signal.SIGSTOP), f"{name} had no process to stop")
@@ -116,6 +121,13 @@ class Scene:
         self.broker.restart()
         return f"kill -9 of the broker, away for {seconds:.1f} s and its start"
 
+    def taken(self, name: str, stage: str) -> float:
+        """Records that this worker's process took in a stage."""
+        return self.workers[name].metric("relay_records_taken_total", stage=stage) or 0
+
+    def _one(self) -> str:
+        return self.chance.choice(sorted(self.workers.keys() - self.spared - {"guest"}))
+
     def progress(self) -> int:
         """Records of `frames` that are done with, as Faust's commits tell half a second later."""
         offsets = asyncio.run(committed(self.kafka, self.namespace))
@@ -132,12 +144,13 @@ class Scene:
 
 @contextmanager
 def scene(
-    kafka: str, namespace: str, folder: Path, stream: Stream, seed: int, broker: MortalBroker | None = None
-) -> Iterator[Scene]:
+    kafka: str, namespace: str, folder: Path, stream: Stream, seed: int, broker: MortalBroker | None = None,
+    **more: Any,
+) -> Iterator[Scene]:  # fmt: skip
     """Without workers at first; those that are left are ended with it."""
     mission_file = folder / "mission.toml"
     mission_file.write_text(tomli_w.dumps(stream.mission_data))
-    made = Scene(kafka, namespace, folder, mission_file, random.Random(seed), broker)
+    made = Scene(kafka, namespace, folder, mission_file, random.Random(seed), broker, **more)
     try:
         yield made
     finally:

@@ -1,0 +1,61 @@
+"""How much memory a worker's process holds over time, and whether it grows."""
+
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_EVERY_SECONDS: Final = 1.0
+_RESIDENT: Final = "VmRSS:"
+
+
+class Sample(NamedTuple):
+    at: float
+    pid: int
+    mebibytes: float
+
+
+class Growth(NamedTuple):
+    early: float
+    """Median of the second quarter of the time, MiB: the first is warming up."""
+    late: float
+    """Median of the last quarter, MiB."""
+    slope: float
+    """MiB a minute over the last three quarters, by least squares."""
+
+
+class Memory(threading.Thread):
+    """Looks once a second at the process that `pid` names then."""
+
+    def __init__(self, pid: Callable[[], int]) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._done = pid, threading.Event()
+        self.samples: list[Sample] = []
+
+    def run(self) -> None:
+        while not self._done.wait(_EVERY_SECONDS):
+            with suppress(OSError, StopIteration):
+                pid = self._pid()
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                resident = next(line for line in lines if line.startswith(_RESIDENT))
+                self.samples.append(Sample(time.monotonic(), pid, int(resident.split()[1]) / 1024))
+
+    def end(self) -> None:
+        self._done.set()
+        self.join()
+
+
+def growth(samples: list[Sample]) -> Growth:
+    """Of the process that was looked at last."""
+    ours = [one for one in samples if one.pid == samples[-1].pid]
+    quarter = len(ours) // 4
+    warm = ours[quarter:]
+    slope, _ = statistics.linear_regression([one.at for one in warm], [one.mebibytes for one in warm])
+    return Growth(
+        statistics.median(one.mebibytes for one in ours[quarter : 2 * quarter]),
+        statistics.median(one.mebibytes for one in ours[3 * quarter :]),
+        slope * 60,
+    )
