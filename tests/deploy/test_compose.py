@@ -263,6 +263,18 @@ def test_kafka_starts_with_the_files_that_are_mounted() -> None:
     assert KAFKA["log.dirs"].startswith(tuple(path for path, name in mounts("kafka").items() if name == "kafka-data"))
 
 
+def test_the_health_check_of_kafka_does_not_ask_for_the_memory_of_the_broker() -> None:
+    """Both are Java in one container, with its environment and within its limit."""
+    assert "KAFKA_HEAP_OPTS" not in SERVICES["kafka"]["environment"]
+    (heap,) = re.findall(r"-Xmx(\d+)m", (DEPLOY / "kafka/start.sh").read_text())
+    # 256 MB is what Kafka's tools take where nothing is said; about as much lies beside a heap.
+    assert int(heap) + 2 * 256 <= gigabytes(SERVICES["kafka"]["mem_limit"]) * 1024
+
+
+def gigabytes(text: str) -> float:
+    return float(text[:-1]) / {"m": 1024, "g": 1}[text[-1]]
+
+
 def test_the_cluster_has_an_id_that_kafka_takes() -> None:
     name = SERVICES["kafka"]["environment"]["CLUSTER_ID"]
     assert len(base64.urlsafe_b64decode(f"{name}==")) == 16
