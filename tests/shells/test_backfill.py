@@ -4,6 +4,7 @@ import datetime as dt
 import math
 import os
 import re
+import subprocess
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
@@ -251,6 +252,20 @@ def test_the_text_is_the_same_each_time_and_goes_where_it_is_asked_for(short, tm
     assert main(["backfill", str(short), "--openmetrics", str(file)]) == 0
     assert file.read_text() == seen.out
     assert [path.name for path in file.parent.iterdir()] == ["flight.om"]
+
+
+def test_the_containers_prometheus_makes_blocks_of_the_text_by_the_words_of_the_makefile(short, tmp_path, capsys):
+    tool("promtool")
+    recipe = (root() / "Makefile").read_text().partition("\nbackfill: ")[2].partition("\n\n")[0]
+    (words,) = re.findall(r"'(.+)'", recipe)
+    assert main(["backfill", str(short), "--openmetrics", "-"]) == 0
+    for there, here in (("/tmp/text", tmp_path / "text"), ("/prometheus", tmp_path / "prometheus")):
+        assert there in words
+        words = words.replace(there, str(here))
+    done = subprocess.run(["sh", "-euc", words], input=capsys.readouterr().out, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert blocks(tmp_path / "prometheus")
+    assert not (tmp_path / "text").exists()
 
 
 def test_without_promtool_it_says_where_to_get_it_before_it_reads_anything(tmp_path, monkeypatch, capsys):
