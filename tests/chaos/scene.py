@@ -40,8 +40,6 @@ class Scene:
     module: str = "pipeline.shells.cli worker"
     """What a worker is started by, after `python -m`."""
     workers: dict[str, WorkerProcess] = field(default_factory=dict)
-    fenced: int = 0
-    """Workers that woke, found that others had their partitions, and ended."""
     _stacks: dict[str, ExitStack] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
@@ -107,10 +105,9 @@ class Scene:
         running.wait_ready(_LONG)
         time.sleep(1.0)
         running.wait_ready(_LONG)
-        woke = running.fenced - fenced
-        self.fenced += woke
         self.end("guest")
-        said = f"which ended it (status {EXIT_FENCED})" if woke else "between two batches: it joined again"
+        ended = running.fenced > fenced
+        said = f"which ended it (status {EXIT_FENCED})" if ended else "between two batches: it joined again"
         return f"SIGSTOP of worker {name} for {_ASLEEP_SECONDS:.0f} s, SIGCONT, {said}"
 
     def kill_broker(self, away_seconds: float | None = None) -> str:

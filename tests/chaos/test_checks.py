@@ -1,0 +1,59 @@
+"""The checks of `make chaos` and `make soak` can fail."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline.records import FramesReceived, Run
+from tests.build import scenario_records
+from tests.chaos.memory import Sample, growth
+from tests.chaos.proof import _check_published, _check_same, _once
+from tests.chaos.stream import BIG_RECORD_OCTETS, stream
+
+RUN = Run(id="run", origin="test")
+WANTED = {b"a": b"1", b"b": b"2"}
+
+
+def record(name: bytes, value: bytes) -> Any:
+    return SimpleNamespace(partition=0, key=b"rover-a", value=value, headers=(("ce_id", name),))
+
+
+def test_what_is_missing_unasked_or_different_is_named() -> None:
+    _check_same(dict(WANTED), WANTED, "telemetry")
+    with pytest.raises(AssertionError, match="telemetry: 1 of 2 are not there, b'b' for one"):
+        _check_same({b"a": b"1"}, WANTED, "telemetry")
+    with pytest.raises(AssertionError, match="telemetry: 1 more than there should be, b'c' for one"):
+        _check_same({**WANTED, b"c": b"3"}, WANTED, "telemetry")
+    with pytest.raises(AssertionError, match="telemetry: 1 of 2 say something else, b'a' for one"):
+        _check_same({**WANTED, b"a": b"9"}, WANTED, "telemetry")
+
+
+def test_a_repetition_is_one_record_and_two_that_differ_are_a_fault() -> None:
+    assert len(_once([record(b"a", b"1"), record(b"a", b"1"), record(b"b", b"2")])) == 2
+    with pytest.raises(AssertionError, match="two different records with a"):
+        _once([record(b"a", b"1"), record(b"a", b"2")])
+
+
+def test_a_record_that_was_published_and_does_not_stand_there_is_a_fault() -> None:
+    with pytest.raises(AssertionError):
+        _check_published([], scenario_records("flight-72")[:1], RUN, "relay")
+
+
+def test_the_stream_has_records_of_64_kib_and_of_one_frame_and_is_the_same_for_a_seed() -> None:
+    made, again = (stream(3, rate_hz=35, ground_s=1, lost=0.9) for _ in range(2))
+    frames = [one for one in made.records if isinstance(one, FramesReceived)]
+    assert max(len(one.octets) for one in frames) >= BIG_RECORD_OCTETS
+    assert {len(one.relay_receive_times) for one in frames if one.link == "rover-b"} == {1}
+    assert [getattr(one, "octets", one.id) for one in made.records] == [
+        getattr(one, "octets", one.id) for one in again.records
+    ]
+
+
+def test_memory_that_grows_is_told_by_its_slope_and_that_of_an_earlier_process_does_not_count() -> None:
+    flat = [Sample(at, 1, 300.0) for at in range(100)] + [Sample(at, 2, 100.0) for at in range(100, 400)]
+    assert growth(flat) == (100.0, 100.0, 0.0)
+    rising = [Sample(at, 2, 100.0 + at / 60) for at in range(600)]
+    found = growth(rising)
+    assert found.slope == pytest.approx(1.0)
+    assert found.late > found.early
