@@ -94,7 +94,7 @@ LATENESS: Final = Metric(
 
 MISSING: Final = Metric(
     name="relay_frames_missing", kind="gauge", labels=("vehicle", "origin"),
-    help="Real-time frames of the vehicle that were sent and not received; late data make it less.",
+    help="Real-time frames of the vehicle that were sent in a contact and not received; late data make it less.",
 )  # fmt: skip
 GAPS: Final = Metric(
     name="relay_frame_gaps", kind="gauge", labels=("vehicle", "origin"),

@@ -31,13 +31,12 @@ from pipeline.mission.model import Mission, Vehicle
 from pipeline.outputs import Output, Revision
 from pipeline.records import SECOND, OriginKind
 from pipeline.verdicts.flights import flights_of
-from pipeline.verdicts.ledger import totals_of
+from pipeline.verdicts.ledger import totals_in_contacts
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.relay_outage import TYPE as RELAY_OUTAGE
 from pipeline.verdicts.settled import settled_of
 from pipeline.watch import VehicleState
 
-_EVER: Final = 1 << 62
 ON_GROUND: Final = 0
 TAKEOFF: Final = 1
 IN_AIR: Final = 2
@@ -61,7 +60,7 @@ def vehicle_gauges(vehicle: str, origin: OriginKind, state: VehicleState, missio
 
 def _frames(picture: Picture, place: tuple[str, str]) -> Iterator[Sample]:
     # Before the first record the picture has no link to speak of.
-    totals = totals_of(picture, -_EVER, _EVER) if picture.links else {"received": 0, "missing": 0, "gaps": 0}
+    totals = totals_in_contacts(picture) if picture.links else {"received": 0, "missing": 0, "gaps": 0}
     yield Sample(MISSING, place, totals["missing"])
     yield Sample(GAPS, place, totals["gaps"])
     yield Sample(EXPECTED, place, totals["received"] + totals["missing"])

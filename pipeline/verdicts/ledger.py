@@ -1,8 +1,10 @@
 """The facts of a flight and the accounting of its frames: what the ledger keeps."""
 
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any, Final
 
-from pipeline.evidence.runs import Run, gaps_of
+from pipeline.evidence.runs import Gap, Run, gaps_of
 from pipeline.outputs import rfc3339
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
@@ -100,12 +102,30 @@ def totals_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, Any]:
     return picture.remembered(name, known_by, lambda: _totals_of(picture, starts_at, ends_at))
 
 
-def _totals_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, Any]:
+def totals_in_contacts(picture: Picture) -> dict[str, Any]:
+    """The same of all there is. From one contact to the next nobody listened: what was sent between is not missing."""
+    contacts = picture.contacts
+    starts = [start for start, _ in contacts]
+
+    def is_in_contact(gap: Gap) -> bool:
+        return bisect_right(starts, gap.after) == bisect_right(starts, gap.before)
+
+    known_by = (picture.views.stamp, picture.period, contacts)
+    return picture.remembered(
+        (__name__, "contacts"), known_by, lambda: _totals_of(picture, -_FOR_EVER, _FOR_EVER, is_in_contact)
+    )
+
+
+def _any(gap: Gap) -> bool:
+    return True
+
+
+def _totals_of(picture: Picture, starts_at: int, ends_at: int, counts: Callable[[Gap], bool] = _any) -> dict[str, Any]:
     total = dict(_NOTHING)
     for key, row in sorted(picture.evidence.together.runs.items()):
         _, _, live, modulus = key
         if live:
-            account = _account(picture, row, modulus, live, picture.links[0], starts_at, ends_at)
+            account = _account(picture, row, modulus, live, picture.links[0], starts_at, ends_at, counts)
             total = total if account is None else _sum(total, account)
     return total
 
@@ -120,15 +140,22 @@ def _sum(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
 
 
 def _account(
-    picture: Picture, row: list[Run], modulus: int, live: bool, link: str, starts_at: int, ends_at: int
+    picture: Picture,
+    row: list[Run],
+    modulus: int,
+    live: bool,
+    link: str,
+    starts_at: int,
+    ends_at: int,
+    counts: Callable[[Gap], bool] = _any,
 ) -> dict[str, Any] | None:
-    """Of one channel; None where none of its frames lies in the interval."""
+    """Of one channel; None where none of its frames lies in the interval. `counts`: the gaps that are looked at."""
     runs = [part for run in row if (part := run.within(starts_at, ends_at, modulus)) is not None]
     if not runs:
         return None
     account = dict(_NOTHING)
     account["received"] = sum(run.frames for run in runs)
-    for gap in gaps_of(runs, modulus, picture.count_period(link, live, runs)):
+    for gap in filter(counts, gaps_of(runs, modulus, picture.count_period(link, live, runs))):
         if gap.unlike_time or restarted_between(picture, gap.after, gap.before):
             account["discontinuities"] += 1
         elif gap.missing:

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pipeline.evidence.runs import Run, period_of
 from pipeline.evidence.samples import SampleKey, SampleLine, Values
-from pipeline.evidence.segments import Key, Segment
+from pipeline.evidence.segments import Key, Segment, fuse
 from pipeline.evidence.summary import Evidence
 from pipeline.evidence.views import EVER
 from pipeline.mission.model import Mission, Plan, Vehicle
@@ -146,6 +146,18 @@ class Picture:
     @cached_property
     def sessions(self) -> tuple[Session, ...]:
         return tuple(Session(*key) for key in self.views.sessions)
+
+    @cached_property
+    def contacts(self) -> tuple[tuple[int, int], ...]:
+        """Intervals of the relay's clock from a session's start to the last that is known of it. Those of several
+        links that overlap are one, and so are those that follow each other within *suspect*."""
+        ends = {session: session.starts_at for session in self.sessions}
+        known = [*self.evidence.reached.values.items()]
+        known += [(key[:2], segment.last) for key, segment in self.evidence.listened.items()]
+        for key, last in known:
+            session = Session(*key)
+            ends[session] = max(ends.get(session, session.starts_at), last)
+        return tuple(fuse(((session.starts_at, last) for session, last in ends.items()), self.suspect))
 
     def is_backfill(self, session: Session) -> bool:
         """Delivered later as a whole: its first record was old when it came."""

@@ -26,7 +26,7 @@ from pipeline.mission.model import Mission, Window
 from pipeline.records import SECOND
 from pipeline.watch import VehicleState, watch
 from tests.build import scenario
-from tests.evidence.test_whole import STREAMS
+from tests.evidence.test_whole import STREAMS, telemetry_of
 from tests.link import START
 from tests.test_obey import INCIDENT, Step, ack, close, passed_on, shelve, take
 from tests.test_watch import RUN, restored
@@ -106,6 +106,17 @@ def test_frames_are_those_that_the_ledger_counts() -> None:
     assert value(seen, MISSING) == sum(one["missing"] for one in channels) > 0
     assert value(seen, GAPS) == sum(one["gaps"] for one in channels) > 0
     assert value(seen, EXPECTED) == sum(one["received"] + one["missing"] for one in channels)
+
+
+@pytest.mark.parametrize("name", ["expected-loss", "flight-17", "flight-72"])
+def test_from_one_contact_to_the_next_nothing_is_missing(name: str) -> None:
+    state, mission = VehicleState(), scenario(name).mission
+    for one in telemetry_of(name):
+        watch(state, one, mission, RUN)
+    channels = state.ledger[""][1]["channels"].items()
+    assert value(gauges(state, mission), MISSING) == sum(
+        one["missing"] for name, one in channels if name.endswith("/0")
+    )
 
 
 def test_an_incident_is_active_from_its_raise_to_its_end_and_its_event_times_stay() -> None:
