@@ -15,6 +15,9 @@ STATE_TABLES: Final[Mapping[str, TopicName]] = {
 _DAY_MS: Final = 86_400_000
 _COMPACTION_LAG_MS: Final = _DAY_MS
 """A worker thought dead may still write old state: while both records are in the log, replay takes the newer."""
+_STATE_OCTETS: Final = 1 << 20
+_LEADERS: Final = {"unclean.leader.election.enable": "false"}
+"""A copy that lacks acknowledged records never leads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ def needed_topics(
             "max.message.bytes": str(topic.max_message_octets),
             # Retention and the end of a run go by processing time, whatever clock a producer has.
             "message.timestamp.type": "LogAppendTime",
+            **_LEADERS,
         }
         needed.append(NeededTopic(name=topic.full_name(namespace), partitions=count, settings=settings))
     counts = {topic.name: topic.partitions for topic in needed}
@@ -74,7 +78,12 @@ def needed_topics(
             NeededTopic(
                 name=changelog_topic(namespace, table),
                 partitions=counts[TOPICS[source].full_name(namespace)],
-                settings={"cleanup.policy": "compact", "min.compaction.lag.ms": str(_COMPACTION_LAG_MS)},
+                settings={
+                    "cleanup.policy": "compact",
+                    "min.compaction.lag.ms": str(_COMPACTION_LAG_MS),
+                    "max.message.bytes": str(_STATE_OCTETS),
+                    **_LEADERS,
+                },
             )
         )
     return needed
