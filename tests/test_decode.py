@@ -79,6 +79,18 @@ def test_the_same_count_and_time_with_other_octets_is_a_conflict_and_both_values
     assert rows(said) == rows(said[:1]), "the frame counts as received, once"
 
 
+@pytest.mark.parametrize("rests", [False, True], ids=["at once", "with a rest between"])
+def test_a_frame_in_conflict_that_comes_again_is_a_duplicate_and_no_other_conflict(rests: bool) -> None:
+    sender, receiver = Sender(), Receiver()
+    frames = sender.frames(range(5))
+    rival, third = ((frames[2][0], sender.frame(2)) for _ in range(2))
+    again = [rival, rival, frames[2], third, rival, third]
+    records = [receiver.frames(frames), *(receiver.frames([one]) for one in again)]
+    state, said = decoded(records, TM, rests=frozenset(range(1, len(records)) if rests else ()))
+    assert state.dispositions == {"good": 5, "conflict": 2, "duplicate": 4}
+    assert [one.set_aside for one in said[1:]] == [(START + 200_000_000,), (), (), (START + 200_000_000,), (), ()]
+
+
 def test_of_two_copies_the_one_that_fails_its_check_is_bad_and_no_conflict() -> None:
     frames = Sender().frames(range(5))
     erred = bytearray(frames[2][1])

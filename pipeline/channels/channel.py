@@ -2,8 +2,9 @@
 times and octets; does not know who expects the channel or what a packet means.
 
 A frame is identified by its count and its relay receive time: the same with the same octets is a repetition, with
-other octets a conflict. The same count at another time is another frame: an 8-bit count goes round. Among the last
-1,024 frames octets are compared; an older one that comes again is a repetition by its run.
+other octets a conflict, and those once more a repetition again. The same count at another time is another frame: an
+8-bit count goes round. Among the last 1,024 frames octets are compared; an older one that comes again is a repetition
+by its run.
 """
 
 from collections import Counter
@@ -209,7 +210,7 @@ class Channel:
             # Nothing in the history is later than the newest: of a frame that is, it need not be asked.
             is_later = self.newest is None or at > self.newest
             return "duplicate" if self.recent.forgot and not is_later and self.history.covers(count, at) else None
-        if known == octets_digest:
+        if known == octets_digest or self.recent.conflicts_again(count, at, octets_digest):
             return "duplicate"
         outcome.set_aside.append(at)
         ended = self.recent.conflict(count, at)
@@ -330,7 +331,8 @@ class Channel:
     def restore(self, head: list[Any], chunks: Mapping[tuple[str, ...], Any]) -> None:
         """`chunks`: (kind, number…) → value of those that belong to this channel."""
         self.newest = head[3]
-        self.recent.restore(head[4], {int(key[1]): value for key, value in chunks.items() if key[0] == "recent"})
+        groups = {int(key[1]): value for key, value in chunks.items() if key[0] == "recent"}
+        self.recent.restore(head[4], groups, chunks.get(("conflicts", "0"), ()))
         self.history.chunks.restore(
             {(int(key[1]), int(key[2])): value for key, value in chunks.items() if key[0] == "runs"}
         )

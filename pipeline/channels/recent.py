@@ -3,7 +3,7 @@ conflict. Knows no older frame: those are in the history, without octets."""
 
 import base64
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 # 8 octets over the whole frame. It is to find differences that a link makes, not those that somebody forges.
@@ -12,6 +12,7 @@ from fastcrc.crc64 import xz as digest
 __all__ = ["Recent", "digest"]
 
 KEPT: Final = 1024
+CONFLICTS_KEPT: Final = 256
 _SLOTS_STORED_TOGETHER: Final = 128
 
 IN_CONFLICT: Final = -(1 << 63) + 1
@@ -24,7 +25,7 @@ _TIME_MISSING: Final = -(1 << 63)
 class Recent:
     """A ring of (count, time, digest, time of the last packet with octets of the frame that ended in a later one)."""
 
-    __slots__ = ("_changed", "_name", "_places", "_slots", "next")
+    __slots__ = ("_changed", "_conflicts", "_conflicts_changed", "_name", "_places", "_slots", "next")
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -33,6 +34,9 @@ class Recent:
         self._slots: list[tuple[int, int, int, int]] = []
         self._places: dict[tuple[int, int], int] = {}
         self._changed: set[int] = set()
+        self._conflicts: dict[tuple[int, int, int], None] = {}
+        """(count, time, digest) of frames that were in conflict with the one that came first, in order of arrival."""
+        self._conflicts_changed = False
 
     @property
     def forgot(self) -> bool:
@@ -95,6 +99,18 @@ class Recent:
         self._set(place, IN_CONFLICT)
         return None if ended in (IN_CONFLICT, _TIME_MISSING) else ended
 
+    def conflicts_again(self, count: int, at: int, octets_digest: int) -> bool:
+        """Whether a frame with these octets was in conflict before: it is delivered again, and no third version of
+        it. From now on it was."""
+        key = count, at, octets_digest
+        if key in self._conflicts:
+            return True
+        self._conflicts[key] = None
+        if len(self._conflicts) > CONFLICTS_KEPT:
+            del self._conflicts[next(iter(self._conflicts))]
+        self._conflicts_changed = True
+        return False
+
     def _set(self, place: int, value: int) -> None:
         self._slots[place] = (*self._slots[place][:3], value)
         self._changed.add(place // _SLOTS_STORED_TOGETHER)
@@ -105,9 +121,13 @@ class Recent:
             packed = b"".join(_SLOT.pack(*slot) for slot in slots)
             yield f"recent/{self._name}/{group}", base64.b64encode(packed).decode()
         self._changed.clear()
+        if self._conflicts_changed:
+            yield f"conflicts/{self._name}/0", [list(key) for key in self._conflicts]
+            self._conflicts_changed = False
 
-    def restore(self, count: int, groups: dict[int, str]) -> None:
+    def restore(self, count: int, groups: dict[int, str], conflicts: Iterable[list[int]] = ()) -> None:
         self.next = count
+        self._conflicts = {(row[0], row[1], row[2]): None for row in conflicts}
         for group in sorted(groups):
             self._slots.extend(_SLOT.iter_unpack(base64.b64decode(groups[group])))
         for place in range(max(0, self.next - KEPT), self.next):
