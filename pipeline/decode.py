@@ -12,6 +12,7 @@ from typing import Any, Final
 from pipeline.channels.channel import Accepted, Channel, ChannelName, Outcome
 from pipeline.channels.expected import ExpectedLink, Role
 from pipeline.channels.receptions import Receptions
+from pipeline.channels.sessions import Sessions
 from pipeline.frames.frame import split
 from pipeline.frames.mavlink import may_be_vehicle
 from pipeline.mission.model import Mission
@@ -33,6 +34,7 @@ class LinkState:
         self.late = 0
         self.channels: dict[ChannelName, Channel] = {}
         self.receptions = Receptions()
+        self.sessions = Sessions()
         self.first_heard: int | None = None
         """MAVLink, where a vehicle of any system id is expected: the system of the first vehicle heard."""
         self.on_board: dict[int, OnBoard] = {}
@@ -74,6 +76,7 @@ class LinkState:
         self._changed = False
         chunks: dict[str, Any] = {"": self._head()}
         chunks.update(self.receptions.chunks.take_changes())
+        chunks.update(self.sessions.chunks.take_changes())
         for channel in self.channels.values():
             chunks.update(channel.take_changes())
         return chunks
@@ -102,6 +105,7 @@ class LinkState:
         state.first_heard = head["first_heard"]
         state.on_board = {int(system): OnBoard.from_json(known) for system, known in head["on_board"].items()}
         bins: dict[tuple[int, int], str] = {}
+        sessions: dict[tuple[int, int], str] = {}
         for row in head["channels"]:
             state._unrestored[ChannelName(*row[:3])] = (row, {})
         by_text = {str(name): stored for name, (_, stored) in state._unrestored.items()}
@@ -111,9 +115,12 @@ class LinkState:
                 continue
             if kind == "bins":
                 bins[int(rest[0]), int(rest[1])] = value
+            elif kind == "sessions":
+                sessions[int(rest[0]), int(rest[1])] = value
             else:
                 by_text[rest[0]][kind, *rest[1:]] = value
         state.receptions.chunks.restore(bins)
+        state.sessions.chunks.restore(sessions)
         return state
 
     def mark_changed(self) -> None:
@@ -131,6 +138,7 @@ def decode(state: LinkState, record: Record, origin: Origin, mission: Mission) -
         return ()
     state.restore_channels(expected)
     state.seen[log] = origin.offset
+    state.sessions.take(record)
     state.mark_changed()
     outcome = Outcome()
     out_of_scope: dict[tuple[int, int], list[int]] = {}

@@ -36,6 +36,8 @@ REJECTIONS: Final = (
     "wrong_partition",
     "run_over",
     "too_many_runs",
+    "too_many_sessions",
+    "state_full",
     "refused_command",
     "program_fault",
 )

@@ -21,9 +21,10 @@ MAX_FRAMES_PER_RECORD: Final = 65_536
 MAX_RECORD_OCTETS: Final = 4 << 20
 MAX_JSON_OCTETS: Final = 16 << 10
 """Of a record that is not frames: parsed, JSON takes up to thirty times its octets."""
+STRETCH: Final = 600 * SECOND
+"""Ten minutes, in nanoseconds: what is remembered is kept in stretches of it."""
 MAX_STRETCHES_PER_RECORD: Final = 144
-"""Stretches of ten minutes in which the frames of one record were received: each costs memory for as long as its run
-lasts."""
+"""In which the frames of one record were received: each costs memory for as long as its run lasts."""
 
 ProductionStatus = Literal["running", "interrupted", "halted"]
 LockStatus = Literal["in_lock", "out_of_lock", "not_in_use", "unknown"]
@@ -135,7 +136,6 @@ _CLASSES: Final = {kind: record for record, kind in KINDS.items()}
 #                                                   36  4 zero                  is 0, n x 4 lengths; the frames
 _HEADER: Final = struct.Struct(">4sIqQqII")
 _MAGIC: Final = b"RWF1"
-_STRETCH: Final = 600 * SECOND
 
 
 def encode_record(record: Record) -> bytes:
@@ -188,7 +188,7 @@ def _decode_frames(link: str, value: bytes) -> FramesReceived:
     if len(value) < end_of_lengths:
         raise RecordError("undecodable", f"record of {len(value)} octets is too short for the times of {count} frames")
     times = np.frombuffer(value, ">i8", count, _HEADER.size).astype(np.int64)
-    stretches = np.unique(times // _STRETCH).size if count > MAX_STRETCHES_PER_RECORD else 0
+    stretches = np.unique(times // STRETCH).size if count > MAX_STRETCHES_PER_RECORD else 0
     if stretches > MAX_STRETCHES_PER_RECORD:
         raise RecordError(
             "too_large", f"record of frames that were received in {stretches} stretches of ten minutes; at most "

@@ -23,13 +23,13 @@ from pipeline.records import Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.inbox import Inbox, Waiting
 from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.lives import Lives
+from pipeline.shells.lives import Folded, Lives, Place
 from pipeline.shells.log_offsets import ends_of, first_offset_from, first_record_from
 from pipeline.shells.meter import Meter
 from pipeline.shells.stages import Incoming
 from pipeline.shells.tables import VersionedTable
 from pipeline.shells.transport import App, Outbound, Producer
-from pipeline.shells.versions import ChunkTooLargeError, Entry, StateError, progress_entry
+from pipeline.shells.versions import Entry, StateError, progress_entry
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class Guard:
                 # What is at hand may be ahead of what is written.
                 self.lives.at_hand.clear()
                 raise
-            except (ChunkTooLargeError, StateError) as fault:
+            except StateError as fault:
                 leave(EXIT_NEVER_AGAIN, str(fault))
             except BaseException:
                 # Never on with a failed batch: later ones would be written over it.
@@ -147,20 +147,20 @@ class Guard:
         # Progress is written last: what it covers is in outputs and state already.
         done = self.table.versions.progress
         new = [_incoming(one) for one in records if one.offset > done.get(one.partition, -1)]
-        folded = self.lives.fold(new)
-        changes = self.lives.changes(folded)
-        await self._send_all(
-            Outbound(one.topic, place, one.key, one.value, one.headers) for one, place, _ in folded.outgoing
-        )
-        await self._write([entry for change in changes for entry in change.entries])
-        # In one partition, in this order, by an idempotent producer: progress is never without its heads.
-        await self._write([*(change.head_entry for change in changes), *progress])
-        moved = self.lives.written(folded, changes)
+        whole, moved = Folded(repeated=len(records) - len(new)), set[Place]()
+        for folded, changes, is_last in self.lives.take(new):
+            await self._send_all(
+                Outbound(one.topic, place, one.key, one.value, one.headers) for one, place, _ in folded.outgoing
+            )
+            await self._write([entry for change in changes for entry in change.entries])
+            # In one partition, in this order, by an idempotent producer: progress is never without its heads.
+            await self._write([*(change.head_entry for change in changes), *(progress if is_last else ())])
+            moved |= self.lives.written(folded, changes)
+            whole.add(folded)
         for entry in progress:
             # This lets the records go.
             self.table.versions.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
-        folded.repeated += len(records) - len(new)
-        self.meter.taken([one.partition for one in records], folded, moved, time.monotonic() - began)
+        self.meter.taken([one.partition for one in records], whole, moved, time.monotonic() - began)
         if reason := self.meter.too_many_rejected():
             leave(EXIT_NEVER_AGAIN, reason)
 

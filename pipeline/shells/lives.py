@@ -2,7 +2,7 @@
 state and its storage; knows no Kafka client and sends nothing."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple, cast
 
@@ -12,7 +12,7 @@ from pipeline.measures.links import LinkCounts
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, OriginKind, Run
 from pipeline.shells.stages import Incoming, Live, Outgoing, Parsed, Stage
-from pipeline.shells.versions import Change, Entry, Owner, StateError, Versions
+from pipeline.shells.versions import Change, ChunkTooLargeError, Entry, Owner, StateError, Versions
 from pipeline.topics import Rejected, TopicName
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,20 @@ class Folded:
     repeated: int = 0
     touched: dict[Owner, tuple[Live, int]] = field(default_factory=dict)
     """State and source partition of each owner that the batch changed."""
+
+    def add(self, other: "Folded") -> None:
+        """What the next part of the batch came to; the states that both touched are the same."""
+        self.outgoing += other.outgoing
+        self.samples += other.samples
+        self.rejected += other.rejected
+        self.repeated += other.repeated
+        self.touched |= other.touched
+
+
+class Part(NamedTuple):
+    folded: Folded
+    changes: list[Change]
+    is_last: bool
 
 
 class _Began(NamedTuple):
@@ -79,13 +93,34 @@ class Lives:
         self.at_hand.clear()
         self._find_newest()
 
-    def fold(self, batch: Sequence[Incoming]) -> Folded:
+    def take(self, batch: Sequence[Incoming]) -> Iterator[Part]:
+        """What a batch comes to, and what has to be written for it: in one part; in one for each record, where an entry
+        of the whole would outgrow its bound. The record with which it does is rejected, like one that fails: it would
+        stop the stream for ever. Which one that is may depend on the grouping, where an entry shrinks again.
+
+        A part is written before the next is asked for. Raises StateError.
+        """
+        folded = self.fold(batch)
+        try:
+            changes = self.changes(folded)
+        except ChunkTooLargeError as fault:
+            self._let_go(folded)
+            if len(batch) > 1:
+                for one in batch:
+                    for part in self.take([one]):
+                        yield part._replace(is_last=one is batch[-1])
+                return
+            folded = self.fold(batch, {batch[0].origin: RecordError("state_full", f"with it {fault}")})
+            changes = self.changes(folded)
+        yield Part(folded, changes, is_last=True)
+
+    def fold(self, batch: Sequence[Incoming], refused: Mapping[Origin, RecordError] | None = None) -> Folded:
         """Record by record in order of offset: what comes out does not depend on how they were grouped.
 
         A record that cannot be taken is rejected and changes no state, also where that shows only half-way through:
-        the batch is then folded again without it. Raises StateError.
+        the batch is then folded again without it. So are those that are `refused`. Raises StateError.
         """
-        refused: dict[Origin, RecordError] = {}
+        refused = dict(refused or {})
         while True:
             folded = Folded()
             try:
@@ -94,8 +129,12 @@ class Lives:
                 return folded
             except _FoldError as half_way:
                 refused[half_way.origin] = half_way.fault
-                for owner in folded.touched:
-                    self.at_hand.pop(owner, None)
+                self._let_go(folded)
+
+    def _let_go(self, folded: Folded) -> None:
+        """Of the states that it touched: they are read again from storage, as they were."""
+        for owner in folded.touched:
+            self.at_hand.pop(owner, None)
 
     def changes(self, folded: Folded) -> list[Change]:
         """The entries that bring the storage to where the states are. Raises ChunkTooLargeError."""

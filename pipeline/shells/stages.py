@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from pipeline import flow, metrics, topics
+from pipeline.channels.sessions import MOST_SESSIONS
 from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.flow import Refusal
@@ -110,7 +111,8 @@ class Stage(Protocol):
     def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]: ...
 
     def repeats(self, live: Live, parsed: Parsed) -> bool:
-        """Whether the state contains it already, though it stands at a new offset."""
+        """Whether the state contains it already, though it stands at a new offset. Raises RecordError where it could
+        not be taken for what the state holds."""
 
     def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live: ...
 
@@ -156,6 +158,12 @@ class DecodeStage:
         return outgoing, samples
 
     def repeats(self, live: Live, parsed: Parsed) -> bool:
+        if isinstance(live.state, flow.LinkState) and not live.state.sessions.has_room(parsed.body):
+            raise RecordError(
+                "too_many_sessions",
+                f"session {parsed.body.session} would be one of more than {MOST_SESSIONS} of {parsed.owner.name} that "
+                "tell of the same ten minutes",
+            )
         return False
 
     def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:

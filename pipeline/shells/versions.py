@@ -41,7 +41,7 @@ class Version(NamedTuple):
 
 
 class ChunkTooLargeError(RelayWatchError):
-    """A chunk of state that outgrew its bound: a fault of the program, which no restart cures."""
+    """A chunk of state that would outgrow its bound."""
 
 
 class StateError(RelayWatchError):
@@ -246,6 +246,5 @@ def _entry(now: Version, was: Version | None) -> bytes:
 def _check(owner: Owner, chunk: str, value: bytes) -> None:
     if len(value) >= MAX_CHUNK_OCTETS:
         raise ChunkTooLargeError(
-            f"state {owner.key(chunk)!r} is {len(value)} octets; a chunk has fewer than {MAX_CHUNK_OCTETS}. "
-            "Nothing of this batch was written"
+            f"state {owner.key(chunk)!r} is {len(value)} octets; a chunk has fewer than {MAX_CHUNK_OCTETS}"
         )

@@ -3,13 +3,15 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
 
 from pipeline import topics
+from pipeline.channels.sessions import MOST_SESSIONS
 from pipeline.errors import RecordError
-from pipeline.records import Origin, Run
+from pipeline.records import FramesReceived, Origin, Run
 from pipeline.shells.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, Lives
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
 from pipeline.shells.versions import Entry, Owner, StateError, Versions
@@ -51,13 +53,14 @@ class Log:
         self.outgoing: list[Outgoing] = []
 
     def take(self, batch: list[Incoming]) -> list[Outgoing]:
-        folded = self.lives.fold(batch)
-        changes = self.lives.changes(folded)
-        for change in changes:
-            self.entries += [*change.entries, change.head_entry]
-        self.lives.written(folded, changes)
-        self.outgoing += folded.outgoing
-        return folded.outgoing
+        outgoing: list[Outgoing] = []
+        for folded, changes, _ in self.lives.take(batch):
+            for change in changes:
+                self.entries += [*change.entries, change.head_entry]
+            self.lives.written(folded, changes)
+            outgoing += folded.outgoing
+        self.outgoing += outgoing
+        return outgoing
 
     def restart(self) -> None:
         versions = Versions()
@@ -243,3 +246,53 @@ def test_a_publisher_that_names_ever_new_runs_fills_no_memory_and_hinders_no_oth
     log.lives.ended(ends)
     log.take([flood[5]._replace(origin=Origin("relay.frames", 0, 8))])
     assert Owner("run-5", "rover-a") in log.lives.versions.owners
+
+
+def test_a_publisher_that_names_ever_new_sessions_is_stopped_and_those_that_are_known_go_on() -> None:
+    record = next(one for one in scenario_records("frames-late") if isinstance(one, FramesReceived))
+
+    def of(session: int, offset: int) -> Incoming:
+        message = topics.frames_message("relay", replace(record, session=session), RUN)
+        origin = Origin("relay.frames", 0, offset)
+        return Incoming(origin, message.key, message.value, dict(message.headers), STARTED + offset)
+
+    log = decode_log()
+    flood = [of(record.session + offset, offset) for offset in range(MOST_SESSIONS + 2)]
+    known = of(record.session, MOST_SESSIONS + 2)
+    log.take(flood[:150])
+    log.restart()
+    log.take([*flood[150:], known])
+    rejected = [body for one in log.outgoing if "reason" in (body := orjson.loads(one.message.value))]
+    assert [(one["reason"], one["origin"]["offset"]) for one in rejected] == [
+        ("too_many_sessions", MOST_SESSIONS), ("too_many_sessions", MOST_SESSIONS + 1),
+    ]  # fmt: skip
+    assert len(log.outgoing) == MOST_SESSIONS + 3
+
+
+def test_a_record_with_which_an_entry_of_state_would_outgrow_its_bound_is_rejected_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would be taken again at each restart, and stop the stream for ever."""
+    monkeypatch.setattr("pipeline.shells.versions.MAX_CHUNK_OCTETS", 1_000)
+    records, log = incoming(120), decode_log()
+    log.take(records[:20])
+    log.take(records[20:])
+    rejected = [body for one in log.outgoing if "reason" in (body := orjson.loads(one.message.value))]
+    assert {one["reason"] for one in rejected} == {"state_full"}
+    assert "octets; a chunk has fewer than 1000" in rejected[0]["message"]
+    assert 0 < len(rejected) < len(records) == len(log.outgoing)
+    # What was rejected left no trace in the state: it is whole, and goes on.
+    refused = {one["origin"]["offset"] for one in rejected}
+    taken = decode_log()
+    for record in records:
+        if record.origin.offset not in refused:
+            taken.take([record])
+    assert log.lives.versions.owners.keys() == taken.lives.versions.owners.keys()
+    for owner in taken.lives.versions.owners:
+        assert state_of(log, owner) == state_of(taken, owner)
+
+
+def state_of(log: Log, owner: Owner) -> Any:
+    found = log.lives.versions.read(owner)
+    assert found is not None
+    return found[1]["state"], found[2]
