@@ -157,20 +157,19 @@ def decode(state: LinkState, record: Record, origin: Origin, mission: Mission) -
         state.receptions.found_bad(at)
     state.dispositions += outcome.dispositions
     state.late += outcome.late
-    common = Telemetry(
-        vehicle="", link=record.link, session=record.session, sequence=record.sequence,
-        kind=KINDS[type(record)], origin=origin,
-        earth_receive_time=record.earth_receive_time, relay_receive_time=relay_receive_time,
-        listened=record if isinstance(record, Listened) else None,
-        recording_whole=record.whole if isinstance(record, RecordingEnded) else True,
-        out_of_scope=tuple(
+    common: dict[str, Any] = {
+        "link": record.link, "session": record.session, "sequence": record.sequence, "kind": KINDS[type(record)],
+        "origin": origin, "earth_receive_time": record.earth_receive_time, "relay_receive_time": relay_receive_time,
+        "listened": record if isinstance(record, Listened) else None,
+        "recording_whole": record.whole if isinstance(record, RecordingEnded) else True,
+        "out_of_scope": tuple(
             OutOfScope(scid=scid, vcid=vcid, times=tuple(sorted(times)))
             for (scid, vcid), times in sorted(out_of_scope.items())
         ),
-        bins=state.receptions.take_touched(),
-        dispositions=dict(sorted(state.dispositions.items())) if outcome.dispositions else {},
-        late=state.late if outcome.late else 0,
-    )  # fmt: skip
+        "bins": state.receptions.take_touched(),
+        "dispositions": dict(sorted(state.dispositions.items())) if outcome.dispositions else {},
+        "late": state.late if outcome.late else 0,
+    }  # fmt: skip
     return tuple(_of_vehicle(state, expected, place, common, outcome) for place in range(len(expected.vehicles)))
 
 
@@ -203,7 +202,9 @@ def _take_frames(
             state.channel(ChannelName(*key), role).take(of_channel, frames, times, outcome)
 
 
-def _of_vehicle(state: LinkState, expected: ExpectedLink, place: int, common: Telemetry, outcome: Outcome) -> Telemetry:
+def _of_vehicle(
+    state: LinkState, expected: ExpectedLink, place: int, common: Mapping[str, Any], outcome: Outcome
+) -> Telemetry:
     channels: list[ChannelFrames] = []
     for name in sorted(outcome.accepted):
         role = expected.role(name.scid, name.vcid, state.first_heard)
@@ -211,19 +212,14 @@ def _of_vehicle(state: LinkState, expected: ExpectedLink, place: int, common: Te
             channels.extend(_channel_frames(name, role, outcome.accepted[name], expected.link.format == "mavlink"))
     told = _told_by_messages if expected.link.format == "mavlink" else _told_by_packets
     samples = tuple(_samples(live, columns) for live, columns in told(state, expected, place, outcome) if columns[0])
-    return _with(
-        common, vehicle=expected.vehicles[place].name, channels=tuple(channels), samples=samples,
+    return Telemetry(
+        **common, vehicle=expected.vehicles[place].name, channels=tuple(channels), samples=samples,
         set_aside=tuple(sorted(set(outcome.set_aside))),
         told_late=tuple(sorted(
             at for name, at in outcome.told_late
             if (role := expected.role(name.scid, name.vcid, state.first_heard)) is not None and role.vehicle == place
         )),
     )  # fmt: skip
-
-
-def _with(telemetry: Telemetry, **changes: Any) -> Telemetry:
-    values = {name: getattr(telemetry, name) for name in Telemetry.__dataclass_fields__}
-    return Telemetry(**{**values, **changes})
 
 
 def _channel_frames(name: ChannelName, role: Role, rows: list[Accepted], is_mavlink: bool) -> list[ChannelFrames]:

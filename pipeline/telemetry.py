@@ -104,11 +104,15 @@ def decode_telemetry(value: bytes) -> Telemetry:
         ("out_of_scope", OutOfScope),
     )
     for name, column in columns:
-        body[name] = tuple(
-            column(**{key: tuple(value) if isinstance(value, list) else value for key, value in one.items()})
-            for one in body[name]
-        )
+        body[name] = tuple([column(**_with_tuples(one)) for one in body[name]])
     body["set_aside"] = tuple(body["set_aside"])
     body["told_late"] = tuple(body["told_late"])
-    body["bins"] = tuple(tuple(one) for one in body["bins"])
+    body["bins"] = tuple(map(tuple, body["bins"]))
     return Telemetry(**body)
+
+
+def _with_tuples(columns: dict[str, Any]) -> dict[str, Any]:
+    for name, value in columns.items():
+        if type(value) is list:
+            columns[name] = tuple(value)
+    return columns

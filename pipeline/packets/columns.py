@@ -4,7 +4,7 @@ knows no frame and no link.
 Reading one packet takes microseconds in any case; of hundreds, a column costs about what one packet does. Definitions
 that do not lend themselves to it (numbers of more than 32 bits, floats between octets) are read packet by packet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,15 +13,12 @@ import numpy.typing as npt
 from pipeline.mission.model import SECOND, Comparison, Condition, Field, FlightState, Meanings, Packet
 from pipeline.packets import timecode
 from pipeline.packets.space_packet import PRIMARY_HEADER_OCTETS
-from pipeline.packets.values import OPERATORS, PacketReader, Value, holds, parameters_named
+from pipeline.packets.values import OPERATORS, PacketReader, Value, holds, parameters_named, parameters_of
 
 TOGETHER: Final = 24
 """From so many packets on it is worth while."""
 _WIDEST: Final = 32
 _WIDEST_TIME: Final = 4
-
-Mask = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[Any]
 
 
 class SampleColumns(NamedTuple):
@@ -39,26 +36,27 @@ class SampleColumns(NamedTuple):
 class Coded(NamedTuple):
     """A column of few different values."""
 
-    values: list[Value | None]
-    places: npt.NDArray[np.intp]
-    """Of each row, in `values`."""
+    codes: list[int]
+    values: dict[int, Value | None]
+    """Code → what it stands for."""
 
-    def each(self, function: Callable[[Value | None], Any]) -> npt.NDArray[Any]:
-        """What a function makes of each row, as objects."""
-        made = np.empty(len(self.values), object)
-        made[:] = [function(value) for value in self.values]
-        return made[self.places]
+    def listed(self, meant: Mapping[int, Any]) -> list[Any]:
+        """What each row's code stands for."""
+        return [meant[code] for code in self.codes]
 
 
 class Measured(NamedTuple):
     """A column of numbers."""
 
-    numbers: Numbers
-    known: Mask | None
+    numbers: npt.NDArray[Any]
+    known: npt.NDArray[np.bool_] | None
     """None: all are."""
 
     def listed(self) -> list[Any]:
-        return _listed(self.numbers, self.known)
+        listed: list[Any] = self.numbers.tolist()
+        if self.known is None:
+            return listed
+        return [value if is_known else None for value, is_known in zip(listed, self.known.tolist(), strict=True)]
 
 
 Column = Coded | Measured
@@ -109,9 +107,16 @@ class ColumnReader:
         return SampleColumns(
             spacecraft_times=self._times(packets),
             boot_counts=numbers(meanings.boot_count),
-            phases=phase.each(lambda value: value).tolist() if isinstance(phase, Coded) else nothing,
-            states=_states(meanings, columns, len(packets)),
-            landed=nothing if meanings.landed is None else _held(meanings.landed, columns, len(packets)).listed(),
+            phases=phase.listed(phase.values) if isinstance(phase, Coded) else nothing,
+            states=[
+                "flight" if in_flight else "ground" if on_ground else None
+                for in_flight, on_ground in zip(
+                    _held(meanings.in_flight, columns, nothing),
+                    _held(meanings.on_ground, columns, nothing),
+                    strict=True,
+                )
+            ],
+            landed=list(_held(meanings.landed, columns, nothing)),
             altitudes=numbers(meanings.altitude),
             climb_rates=numbers(meanings.climb_rate),
         )
@@ -138,55 +143,28 @@ class ColumnReader:
         return times
 
 
-class _Held(NamedTuple):
-    """Whether something holds; where it is not known, `true` is False."""
-
-    true: Mask
-    known: Mask
-
-    def listed(self) -> list[bool | None]:
-        return _listed(self.true, self.known)
-
-
-def _listed(values: Numbers, known: Mask | None) -> list[Any]:
-    listed: list[Any] = values.tolist()
-    if known is None or known.all():
-        return listed
-    return [value if is_known else None for value, is_known in zip(listed, known.tolist(), strict=True)]
-
-
-def _states(meanings: Meanings, columns: dict[str, Column], rows: int) -> list[FlightState | None]:
-    states = np.full(rows, None, object)
-    if meanings.on_ground is not None:
-        states[_held(meanings.on_ground, columns, rows).true] = "ground"
-    if meanings.in_flight is not None:
-        states[_held(meanings.in_flight, columns, rows).true] = "flight"
-    said: list[FlightState | None] = states.tolist()
-    return said
-
-
-def _held(condition: Condition | Comparison, columns: dict[str, Column], rows: int) -> _Held:
-    """`values.holds` of each row."""
+def _held(
+    condition: Condition | Comparison | None, columns: Mapping[str, Column], nothing: list[None]
+) -> Sequence[bool | None]:
+    """`values.holds` of each row. `nothing`: where no row says."""
+    names = parameters_of(condition)
+    if condition is None or names.isdisjoint(columns):
+        return nothing
+    if len(names) == 1 and isinstance(column := columns[min(names)], Coded):
+        name = min(names)
+        held = {code: holds(condition, {} if value is None else {name: value}) for code, value in column.values.items()}
+        return column.listed(held)
     if isinstance(condition, Condition):
-        parts = [_held(part, columns, rows) for part in condition.parts]
-        known = np.logical_and.reduce([part.known for part in parts])
-        if condition.joined_by == "any":
-            true = np.logical_or.reduce([part.true for part in parts])
-            return _Held(true, known | true)
-        true = np.logical_and.reduce([part.true for part in parts])
-        return _Held(true, known | np.logical_or.reduce([part.known & ~part.true for part in parts]))
-    column = columns.get(condition.parameter)
-    if isinstance(column, Coded):
-        held = [None if value is None else holds(condition, {condition.parameter: value}) for value in column.values]
-        return _Held(
-            np.array([one is True for one in held])[column.places],
-            np.array([one is not None for one in held])[column.places],
-        )
-    if column is None or isinstance(condition.value, str):
-        return _Held(np.zeros(rows, bool), np.zeros(rows, bool))
-    known = np.ones(rows, bool) if column.known is None else column.known
+        deciding = condition.joined_by == "any"
+        parts = [_held(part, columns, nothing) for part in condition.parts]
+        return [
+            deciding if deciding in row else None if None in row else not deciding for row in zip(*parts, strict=True)
+        ]
+    column = columns[condition.parameter]
+    if isinstance(column, Coded) or isinstance(condition.value, str):
+        return nothing
     compare: Callable[[Any, Any], Any] = OPERATORS[condition.operator]
-    return _Held(compare(column.numbers, condition.value) & known, known)
+    return Measured(compare(column.numbers, condition.value), column.known).listed()
 
 
 def _stop(field: Field) -> int:
@@ -206,23 +184,22 @@ def _is_readable(field: Field) -> bool:
 def _column(field: Field, octets: npt.NDArray[np.uint8]) -> Column:
     first, stop = PRIMARY_HEADER_OCTETS + field.bit // 8, _stop(field)
     if field.type == "float":
-        numbers: Numbers = np.ascontiguousarray(octets[:, first:stop]).view(f">f{field.bits // 8}")[:, 0]
+        numbers: npt.NDArray[Any] = np.ascontiguousarray(octets[:, first:stop]).view(f">f{field.bits // 8}")[:, 0]
         numbers = numbers.astype(np.float64)
         known = np.isfinite(numbers)
         return Measured(_scaled(field, numbers), None if known.all() else known)
     last_bit = 8 * PRIMARY_HEADER_OCTETS + field.bit + field.bits
     numbers = _number(octets[:, first:stop]) >> 8 * stop - last_bit & (1 << field.bits) - 1
     if field.type in ("enum", "bool"):
-        codes, places = np.unique(numbers, return_inverse=True)
+        codes: list[int] = numbers.tolist()
         labels = dict(field.labels)
-        values = [labels.get(code) if field.type == "enum" else code != 0 for code in codes.tolist()]
-        return Coded(values, places)
+        return Coded(codes, {code: labels.get(code) if field.type == "enum" else code != 0 for code in set(codes)})
     if field.type == "int":
         numbers = np.where(numbers >= 1 << field.bits - 1, numbers - (1 << field.bits), numbers)
     return Measured(_scaled(field, numbers), None)
 
 
-def _scaled(field: Field, numbers: Numbers) -> Numbers:
+def _scaled(field: Field, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return numbers if _is_plain(field) else numbers * field.scale + field.offset
 
 
