@@ -2,6 +2,7 @@
 ready; what it does with a batch is Guard's."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -47,6 +48,7 @@ _REBALANCE_SECONDS: Final = 60.0
 _LARGEST_REQUEST: Final = 16 << 20
 _FETCH_OCTETS: Final = 4 << 20
 DROP_EVERY_SECONDS: Final = 600.0
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 _BEAT_SECONDS: Final = 0.1
 _SHOW_SECONDS: Final = 1.0
 
@@ -195,6 +197,9 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     settings, mission = named(settings), read_mission(settings.mission)
     log_to_stderr(settings.log_level_number)
     bound_batches()
+    # Else what stays is looked through for cycles every few records; batches make many objects and hardly a cycle.
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # By policy: Faust's consumer makes a loop of its own, in a thread.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     with asyncio.Runner() as runner:
