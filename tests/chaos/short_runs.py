@@ -11,7 +11,7 @@ from pipeline.shells.cli import main
 from pipeline.shells.logs import log_to_stderr
 from pipeline.shells.supervisor import Supervisor
 
-FINISHED_AFTER_SECONDS: Final = 180
+FINISHED_AFTER_SECONDS: Final = 120
 _DROP_EVERY_SECONDS: Final = 20.0
 _SUPERVISED: Final = "--supervised"
 

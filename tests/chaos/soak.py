@@ -97,7 +97,7 @@ def _soak(broker: MortalBroker, folder: Path, seed: int, minutes: float) -> int:
             note(f"{minute:4.1f} min, run {len(proofs)}: {proofs[-1].records} records, digest {proofs[-1].digest[:16]}")
         busy = time.monotonic() - began
         memory.end()
-        restarts = running.workers[STEADY].starts - 1
+        restarts = running.workers[STEADY].ends
         running.end_all()
     return _report(f"make soak MINUTES={minutes:g} SEED={seed}", busy, proofs, faults, memory, restarts)
 
@@ -208,7 +208,7 @@ async def _publish(kafka: str, sent: Sequence[Sent]) -> None:
 
 
 def _report(
-    command: str, busy: float, proofs: Sequence[Proof], faults: Counter[str], memory: Memory, restarts: int
+    command: str, busy: float, proofs: Sequence[Proof], faults: Counter[str], memory: Memory, restarts: Sequence[str]
 ) -> int:
     """As a part of docs/measured.md."""
     dispositions, rejected, repeated = (
@@ -225,8 +225,9 @@ def _report(
         ("written again, same octets", repeated),
     ):  # fmt: skip
         say(f"- {what}: " + (", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"))
-    say(f"- memory of the worker that was spared ({restarts} restarts): {held.early:.0f} MiB in the second quarter, "
-        f"{held.late:.0f} MiB in the last, {held.slope:+.2f} MiB a minute")  # fmt: skip
+    say(f"- the worker that was spared ended by itself: {', '.join(restarts) or 'never'}")
+    say(f"- its memory: {held.early:.0f} MiB in the second quarter, {held.late:.0f} MiB in the last")
+    say(f"- and its slope: {held.slope:+.2f} MiB a minute")
     return 0 if held.late <= MOST_GROWTH * held.early else 1
 
 

@@ -260,9 +260,14 @@ class WorkerProcess:
         return len(re.findall(r"worker process \d+ started", self.text()))
 
     @property
+    def ends(self) -> list[str]:
+        """How worker processes ended that the supervisor started again."""
+        return re.findall(r"worker ended with ([^;]+);", self.text())
+
+    @property
     def fenced(self) -> int:
         """Times that a worker process ended because others might have its partitions."""
-        return self.text().count(f"ended with exit status {EXIT_FENCED}")
+        return self.ends.count(f"exit status {EXIT_FENCED}")
 
     def wait_ready(self, seconds: float = 60) -> None:
         wait_for(lambda: self.get("/ready")[0] == 200, lambda: f"never ready:\n{self.text()}", self, seconds)
