@@ -25,7 +25,7 @@ from pipeline.shells.subscribe import alerts
 from pipeline.shells.topics_needed import application_id, needed_topics
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
-from tests.kafka.cluster import found, wait_until_done, worker
+from tests.kafka.cluster import found, read, wait_until_done, worker
 from tests.kafka.secured import PASSWORD, ROLES, SecuredKafka
 
 pytestmark = pytest.mark.kafka
@@ -114,6 +114,8 @@ def test_flight_72_goes_from_publisher_to_subscriber_and_an_operator_acknowledge
     assert f"does not allow User:publisher Read on topic {rules}.frames. An administrator allows it: kafka-acls" in said
     assert "Or say --into-live" in said
     assert main([*replay, "--into-live"]) == 0
+    # And one record that cannot be taken: the worker has to be allowed to say so.
+    asyncio.run(send(secured.login("publisher"), TOPICS["frames"].full_name(rules)))
     become("worker")
     with worker(secured.listeners["SASLTLS"], rules, tmp_path, supervised=True) as running:
         asyncio.run(wait_until_done(secured.open, rules, running))
@@ -133,6 +135,8 @@ def test_flight_72_goes_from_publisher_to_subscriber_and_an_operator_acknowledge
     seen = asyncio.run(found(secured.open, rules, run))
     assert len(shown) == len(expected.revisions)
     assert len(seen.revisions) == len(expected.revisions) + 1
+    assert len(asyncio.run(read(secured.open, rules, "rejected"))) == 1
+    assert seen.flights.keys() == expected.flights.keys()
     _check_same(list(seen.revisions.values()), expected.revisions)
 
 

@@ -1,5 +1,6 @@
 """What a scrape sees."""
 
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ import pytest
 from pipeline import metrics
 from pipeline.metrics import METRICS, Sample, births
 from pipeline.shells.exporter import Exporter, ExporterError, Server
+from pipeline.shells.settings import Settings
 from tests.deploy.tools import tool
 
 
@@ -99,3 +101,21 @@ def test_ready_says_why_not(server: Server, state: dict[str, str]) -> None:
 def test_a_port_that_is_taken_is_one_clear_line(exporter: Exporter, server: Server) -> None:
     with pytest.raises(ExporterError, match=rf"cannot be served at 127\.0\.0\.1:{server.port}: .*--metrics-port"):
         exporter.serve("127.0.0.1", server.port, live=str, ready=str)
+
+
+def test_nobody_on_another_address_reaches_it_unless_it_is_told_so() -> None:
+    """All of 127.0.0.0/8 is this machine: another address of it stands for the network."""
+    assert Settings().metrics_host == "127.0.0.1"
+    assert not _answers_elsewhere("127.0.0.1")
+    assert _answers_elsewhere("0.0.0.0")
+
+
+def _answers_elsewhere(host: str) -> bool:
+    server = Exporter().serve(host, 0, live=str, ready=str)
+    try:
+        socket.create_connection(("127.0.0.2", server.port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    finally:
+        server.close()
+    return True

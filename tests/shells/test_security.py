@@ -1,6 +1,7 @@
 """What is wrong with credentials is said in full before anything is sent; and a secret is shown to nobody."""
 
 import logging
+import re
 import traceback
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from aiokafka.protocol.admin import SaslAuthenticateRequest
 
 from pipeline.shells.cli import main, parser_for
+from pipeline.shells.commands import COMMANDS
 from pipeline.shells.kafka_clients import Cluster
 from pipeline.shells.security import IN_THE_CLEAR, Secret, Security, SecurityError, faults
 from pipeline.shells.settings import Settings, SettingsError, load_settings
+from tests.build import root
 
 HIDDEN = "hunter2-never-shown"
 
@@ -166,3 +169,20 @@ def test_a_login_is_not_in_the_log_of_the_client_library_at_any_level(caplog: py
     assert HIDDEN not in caplog.text
     assert "another" in caplog.text
     assert HIDDEN in str(login)  # else this test shows nothing
+
+
+def test_clients_of_kafka_are_opened_in_one_place() -> None:
+    """So that none can be forgotten. Whether a Kafka answers is asked before, by a bare connection."""
+    opens = re.compile(r"\b(AIOKafka(Producer|Consumer|AdminClient|Client)|create_conn)\(")
+    found = {path.name for path in (root() / "pipeline").rglob("*.py") if opens.search(path.read_text())}
+    assert found == {"kafka_clients.py", "reach.py", "refusal.py"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_is_told_a_kafka_is_told_how_to_connect_to_it(name: str) -> None:
+    source = (root() / "pipeline/shells/commands" / f"{name}.py").read_text()
+    # One that asks no Kafka is told its name to print it.
+    if "load_settings" in source and name != "acls":
+        assert (
+            "kafka_arguments(" in source or "arguments_on_an_incident(" in source or "arguments_of_a_person" in source
+        )
