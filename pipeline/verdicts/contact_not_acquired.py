@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 from pipeline.mission.model import Window
@@ -77,8 +78,12 @@ def _episodes(picture: Picture) -> list[Episode]:
     ]  # fmt: skip
     found: list[Episode] = []
     for window in sorted(begun, key=lambda one: (one.starts_at, one.link)):
-        raised_at = picture.listened_reaches(window.starts_at, _acquire(picture, window))
-        if raised_at is None or raised_at > window.ends_at or _is_acquired(picture, window, raised_at):
+        # What becomes of a window is settled when it is over.
+        known_by = (window, min(picture.watermark or 0, window.ends_at), picture.suspect)
+        raised_at = picture.remembered(
+            (TYPE, window.link, window.starts_at), known_by, partial(_raised, picture, window)
+        )
+        if raised_at is None:
             continue
         missed = Missed(window, raised_at)
         if found and (found[-1].ended_at is None or raised_at < found[-1].ended_at):
@@ -86,6 +91,12 @@ def _episodes(picture: Picture) -> list[Episode]:
         else:
             found.append(Episode([missed], _acquired_after(picture, raised_at)))
     return found
+
+
+def _raised(picture: Picture, window: Window) -> int | None:
+    """When a relay had listened in the window for long enough; None: it has not, or there was contact by then."""
+    at = picture.listened_reaches(window.starts_at, _acquire(picture, window), window.ends_at)
+    return None if at is None or at > window.ends_at or _is_acquired(picture, window, at) else at
 
 
 def _is_acquired(picture: Picture, window: Window, by: int) -> bool:

@@ -7,7 +7,8 @@ is the frame of reference of every other rule, so it is found here, once, and on
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Literal
 
@@ -78,7 +79,7 @@ def flights_of(picture: Picture, settled: tuple[Flight, ...] = ()) -> tuple[Flig
         if takeoff is None:
             break
         flight = _flight_from(picture, *takeoff)
-        found.append(replace(flight, reach=picture.reach))
+        found.append(flight)
         after = flight.over_at
     return tuple(found)
 
@@ -151,6 +152,7 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
         landing_first_at=flagged.at if flagged else None,
         over_at=over_at,
         silences=silences,
+        reach=picture.reach,
     )
 
 
@@ -159,6 +161,7 @@ def _planned(picture: Picture, takeoff_at: int) -> PlannedFlight | None:
     return min(near, key=lambda flight: abs(flight.starts_at - takeoff_at), default=None)
 
 
+@lru_cache(maxsize=1024)
 def _name(takeoff_at: int) -> str:
     moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=takeoff_at // SECOND)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
@@ -257,7 +260,10 @@ def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, las
     least = round(timers.landed_seconds * SECOND)
     proofs: list[int] = []
     if takeoff.spacecraft_time is not None:
-        received = _landed_in_log(picture, takeoff.spacecraft_time, key)
+        clock = takeoff.spacecraft_time
+        received = picture.remembered(
+            (__name__, clock, key.boot), (picture.views.context,), lambda: _landed_in_log(picture, clock, key)
+        )  # fmt: skip
         if (at := landed_rule(received, timers.landed_frames, least)) is not None:
             proofs.append(at)
     if picture.backfilled:

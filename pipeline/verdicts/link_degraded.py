@@ -35,11 +35,7 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
         return
     if not picture.evidence.together.gaps(channel, picture.period).found:
         return
-    measure = Measure(
-        period=picture.period, window=picture.timer(WINDOW_PERIODS, WINDOW_SECONDS),
-        silence=picture.timer(SILENCE_PERIODS, SILENCE_SECONDS), missing_share=MISSING_SHARE, due_share=DUE_SHARE,
-        apart=round(picture.timers.resume_seconds * SECOND),
-    )  # fmt: skip
+    measure = picture.remembered((TYPE, "measure"), (picture.period,), lambda: _measure(picture))
     stretches = [
         one
         for one in picture.evidence.heavy_losses(channel, measure)
@@ -51,6 +47,14 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
         own.setdefault(place, []).append(episode)
     for place, episodes in own.items():
         yield _incident(picture, flights[place], episodes)
+
+
+def _measure(picture: Picture) -> Measure:
+    return Measure(
+        period=picture.period, window=picture.timer(WINDOW_PERIODS, WINDOW_SECONDS),
+        silence=picture.timer(SILENCE_PERIODS, SILENCE_SECONDS), missing_share=MISSING_SHARE, due_share=DUE_SHARE,
+        apart=round(picture.timers.resume_seconds * SECOND),
+    )  # fmt: skip
 
 
 def _episodes(picture: Picture, stretches: list[Stretch]) -> list[Episode]:

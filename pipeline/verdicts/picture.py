@@ -54,10 +54,18 @@ class Picture:
         self.reach = 0
         """The latest instant on the relay's clock that was looked at since somebody last set this to another; EVER:
         what is found of it may depend on whatever comes."""
-
-    @cached_property
-    def links(self) -> tuple[str, ...]:
+        # What every rule asks for is found at once.
+        self.period: Final = self._period()
+        """Nominal interval of the fastest real-time channel, nanoseconds; 0 where neither plan nor frames say."""
+        self.suspect: Final = self.timer(self.timers.suspect_periods, self.timers.suspect_seconds)
+        self.loss: Final = self.timer(self.timers.loss_periods, self.timers.loss_seconds)
+        self.links: Final = self._links()
         """The links that have said anything yet."""
+        self.watermark: Final = self._watermark()
+        """The least of the links still in session: a link in outage freezes it. Where all sessions are over, the
+        highest: nobody owes anything."""
+
+    def _links(self) -> tuple[str, ...]:
         spoke = {*self.views.latest, *(link for link, _ in self.evidence.undelivered.segments)}
         return tuple(link.name for link in self.mission.links_of(self.vehicle.name) if link.name in spoke)
 
@@ -109,9 +117,7 @@ class Picture:
 
     # -- timers ------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def period(self) -> float:
-        """Nominal interval of the fastest real-time channel, nanoseconds; 0 where neither plan nor frames say."""
+    def _period(self) -> float:
         if self.vehicle.frame_period_s is not None:
             return self.vehicle.frame_period_s * SECOND
         live = [totals.period for key, totals in self.evidence.runs.totals.items() if key[4]]
@@ -128,18 +134,10 @@ class Picture:
     def timer(self, periods: float, seconds: float) -> int:
         return round(max(periods * self.period, seconds * SECOND))
 
-    @cached_property
+    @property
     def final_before(self) -> int:
         """What ended before this instant is final: late data no longer amend it."""
         return (self.watermark or 0) - round(self.timers.late_days * 86_400 * SECOND)
-
-    @cached_property
-    def suspect(self) -> int:
-        return self.timer(self.timers.suspect_periods, self.timers.suspect_seconds)
-
-    @cached_property
-    def loss(self) -> int:
-        return self.timer(self.timers.loss_periods, self.timers.loss_seconds)
 
     # -- sessions and listening --------------------------------------------------------------------------------
 
@@ -181,9 +179,10 @@ class Picture:
     def may_fill(self, session: Session, since: int, newest: int) -> bool:
         """Whether records of the session that are still on their way may tell of the time just before `since`: some
         sequence number below the highest has not come. `newest`: the session's latest instant on the same clock."""
+        if newest - since > UNDELIVERED_FOR or self.is_over(session):
+            return False
         records = self.evidence.records.of(session)
-        is_whole = len(records) == 1 and records[0].first == 0
-        return not is_whole and not self.is_over(session) and newest - since <= UNDELIVERED_FOR
+        return len(records) != 1 or records[0].first != 0
 
     def says_listening(self, session: Session) -> bool:
         """Whether its receiver writes listening records. A file that holds nothing but a vehicle's messages has none:
@@ -193,15 +192,13 @@ class Picture:
     def watermark_of(self, link: str) -> int | None:
         """The relay receive time up to which this link's receiver is known to have listened: the end of its last
         listening record; where a session has none, its last frame."""
-        views, reached = self.views, self.evidence.reached.values
-        marks = [stretch.last for stretch in views.running.of((link,))[-1:]]
-        marks += [reached[key] for key in views.unreported if key[0] == link and key in reached]
+        listened, reached = self.views.running.of((link,)), self.evidence.reached.values
+        marks = [reached[key] for key in self.views.unreported if key[0] == link and key in reached]
+        if listened:
+            marks.append(listened[-1].last)
         return max(marks, default=None)
 
-    @cached_property
-    def watermark(self) -> int | None:
-        """The least of the links still in session: a link in outage freezes it. Where all sessions are over, the
-        highest: nobody owes anything."""
+    def _watermark(self) -> int | None:
         marks = {link: self.watermark_of(link) for link in self.links}
         known = [mark for mark in marks.values() if mark is not None]
         if not known:

@@ -34,6 +34,11 @@ def log_of(picture: Picture, flight: Flight) -> Iterator[tuple[SampleKey, Segmen
 
 def last_recorded(picture: Picture, flight: Flight) -> tuple[SampleKey, Values] | None:
     """The last played back sample of this flight, by on-board time."""
+    known_by = (flight.boot, flight.takeoff_spacecraft_time, picture.views.context)
+    return picture.remembered((__name__, flight.takeoff_at), known_by, lambda: _last_recorded(picture, flight))
+
+
+def _last_recorded(picture: Picture, flight: Flight) -> tuple[SampleKey, Values] | None:
     since = flight.takeoff_spacecraft_time or 0
     own = (
         (key, Values(-point[0], point[1], point[2], point[3]))

@@ -1,11 +1,13 @@
 """The relay fell quiet: nothing was delivered, nothing was listened to, or its production stopped. While it lasts
 nothing is said of the vehicle."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Final, NamedTuple
 
 from pipeline.evidence.segments import Key, Segment
+from pipeline.evidence.views import EVER
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.incident import Incident
@@ -27,12 +29,13 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
     if not found:
         return
     for link in picture.home_links:
+        windows = [window for window in picture.mission.plan.windows if window.link == link]
         outages = sorted(
             outage
             for session, of_session in found.items()
             if session.link == link
             for outage in of_session
-            if in_window(picture, link, outage.raised_at)
+            if not windows or any(window.starts_at <= outage.raised_at < window.ends_at for window in windows)
         )
         if outages:
             yield _incident(picture, link, outages)
@@ -56,27 +59,33 @@ def _outages(picture: Picture) -> dict[Session, list[Outage]]:
     return found
 
 
-def in_window(picture: Picture, link: str, at: int) -> bool:
-    windows = [window for window in picture.mission.plan.windows if window.link == link]
-    return not windows or any(window.starts_at <= at < window.ends_at for window in windows)
-
-
 def outages_of(picture: Picture, session: Session) -> list[Outage]:
     if not picture.says_listening(session):
         return []  # a receiver that never says when it listens does not fall quiet by saying nothing
+    evidence = picture.evidence
+    running, *stopped = (evidence.listened.of((*session, status)) for status in ("running", "interrupted", "halted"))
+    reports, arrivals = sorted(chain(running, *stopped)), evidence.earth.of(session)
+    if len(reports) < 2 and len(arrivals) < 2 and not any(stopped) and not evidence.undelivered.of(session):
+        return []  # nearly every session: it listened all along, and its records came one after the other
     silent = round(picture.timers.relay_silent_seconds * SECOND)
-    listened = picture.evidence.listened
-    running, *stopped = (listened.of((*session, status)) for status in ("running", "interrupted", "halted"))
-    found = [*_by_status(running, chain(*stopped)), *_holes(picture, session, silent, [*running, *chain(*stopped)])]
+    found = [*_by_status(running, chain(*stopped)), *_holes(picture, session, silent, reports)]
     if not picture.is_backfill(session):
-        found += [gap for gap in _gaps(picture, session, silent) if not any(_overlap(gap, hole) for hole in found)]
+        found += _without_holes([*_gaps(picture, session, silent)], found)
     return sorted(found)
 
 
-def _overlap(gap: Outage, hole: Outage) -> bool:
-    return (hole.ended_at is None or gap.starts_at <= hole.ended_at) and (
-        gap.ended_at is None or hole.starts_at <= gap.ended_at
-    )
+def _without_holes(gaps: Sequence[Outage], holes: Sequence[Outage]) -> list[Outage]:
+    """Gaps that overlap no hole."""
+    ordered = sorted(holes, key=lambda hole: hole.starts_at)
+    starts = [hole.starts_at for hole in ordered]
+    # The latest end of all holes up to each: one that begins before a gap ends, and ends after it begins, overlaps it.
+    ends = list(accumulate((EVER if hole.ended_at is None else hole.ended_at for hole in ordered), max))
+    return [
+        gap
+        for gap in gaps
+        if not (before := bisect_right(starts, EVER if gap.ended_at is None else gap.ended_at))
+        or ends[before - 1] < gap.starts_at
+    ]
 
 
 def _by_status(running: Sequence[Segment], stopped: Iterable[Segment]) -> Iterator[Outage]:
@@ -87,8 +96,8 @@ def _by_status(running: Sequence[Segment], stopped: Iterable[Segment]) -> Iterat
 
 def _holes(picture: Picture, session: Session, silent: int, reports: Sequence[Segment]) -> Iterator[Outage]:
     """Time between two listening records in which nobody says that anybody listened."""
-    for (_, before, _), (after, _, _) in pairwise(sorted(reports)):
-        if after - before > silent and not picture.may_fill(session, after, max(reports)[1]):
+    for (_, before, _), (after, _, _) in pairwise(reports):
+        if after - before > silent and not picture.may_fill(session, after, reports[-1].last):
             yield Outage(before + silent, after, before, f"nothing was listened to for {seconds(after - before)}")
 
 

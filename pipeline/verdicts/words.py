@@ -1,6 +1,7 @@
 """Numbers, instants and places as a person reads them. Texts are stable: tests hold them."""
 
 import datetime as dt
+from functools import lru_cache
 from typing import Final
 
 from pipeline.records import SECOND
@@ -11,6 +12,7 @@ REACHED_WITHIN_M: Final = 0.5
 REACHED_WITHIN: Final = 0.05
 
 
+@lru_cache(maxsize=1024)
 def instant(at: int) -> str:
     """2024-01-18 12:00:30.0 UTC."""
     tenths = round(at / (SECOND // 10))

@@ -1,7 +1,7 @@
 """`make bench`: frames a second, each beside a fixed loop over the same octets in the same run, since one machine's
-seconds say little on another; the memory that `relaywatch analyze` takes for a recording of 1 GiB; the worker on a real
-Kafka; and what is said of flights made by chance. Only the last can fail: exit status 1 where an alert was false,
-missed or late.
+seconds say little on another; records of one frame; the memory that `relaywatch analyze` takes for a recording of
+1 GiB; the worker on a real Kafka; and what is said of flights made by chance. Only the last can fail: exit status 1
+where an alert was false, missed or late.
 
 The fixed loop computes the CRC-16 of each frame by fastcrc: the least that anything can do with a frame.
 """
@@ -30,10 +30,11 @@ from pipeline.shells.terminal import note, say
 from tests.bench import stream
 from tests.bench.flights import flights, long_flight
 from tests.bench.kafka import on_kafka
+from tests.bench.single import single
 
 FRAMES: Final = 60_000
 ROUNDS: Final = 3
-PARTS: Final = ("speed", "memory", "long", "kafka", "flights")
+PARTS: Final = ("speed", "single", "memory", "long", "kafka", "flights")
 GIBIBYTE: Final = 1 << 30
 
 
@@ -51,7 +52,8 @@ def main() -> int:
     wanted = arguments.parts or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    for part, work in (("speed", speed), ("memory", memory), ("long", long_flight), ("kafka", on_kafka)):
+    work_of = {"speed": speed, "single": single, "memory": memory, "long": long_flight, "kafka": on_kafka}
+    for part, work in work_of.items():
         if part in wanted:
             work()
     if "flights" not in wanted:
