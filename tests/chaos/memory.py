@@ -3,6 +3,7 @@
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ class Sample(NamedTuple):
 
 
 class Growth(NamedTuple):
+    minutes: float
+    """How long the process was looked at."""
     early: float
     """Median of the second quarter of the time, MiB: the first is warming up."""
     late: float
@@ -49,12 +52,14 @@ class Memory(threading.Thread):
 
 
 def growth(samples: list[Sample]) -> Growth:
-    """Of the process that was looked at last."""
-    ours = [one for one in samples if one.pid == samples[-1].pid]
+    """Of the process that lived longest."""
+    [(longest, _)] = Counter(one.pid for one in samples).most_common(1)
+    ours = [one for one in samples if one.pid == longest]
     quarter = len(ours) // 4
     warm = ours[quarter:]
     slope, _ = statistics.linear_regression([one.at for one in warm], [one.mebibytes for one in warm])
     return Growth(
+        (ours[-1].at - ours[0].at) / 60,
         statistics.median(one.mebibytes for one in ours[quarter : 2 * quarter]),
         statistics.median(one.mebibytes for one in ours[3 * quarter :]),
         slope * 60,

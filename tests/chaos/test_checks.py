@@ -50,9 +50,9 @@ def test_the_stream_has_records_of_64_kib_and_of_one_frame_and_is_the_same_for_a
     ]
 
 
-def test_memory_that_grows_is_told_by_its_slope_and_that_of_an_earlier_process_does_not_count() -> None:
+def test_memory_that_grows_is_told_by_its_slope_and_the_process_that_lived_longest_counts() -> None:
     flat = [Sample(at, 1, 300.0) for at in range(100)] + [Sample(at, 2, 100.0) for at in range(100, 400)]
-    assert growth(flat) == (100.0, 100.0, 0.0)
+    assert growth(flat) == (299 / 60, 100.0, 100.0, 0.0)
     rising = [Sample(at, 2, 100.0 + at / 60) for at in range(600)]
     found = growth(rising)
     assert found.slope == pytest.approx(1.0)
