@@ -226,8 +226,8 @@ def _report(
     ):  # fmt: skip
         say(f"- {what}: " + (", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"))
     say(f"- the worker that was spared ended by itself: {', '.join(restarts) or 'never'}")
-    say(f"- its memory over {held.minutes:.1f} min: {held.early:.0f} MiB in their second quarter, {held.late:.0f} MiB in "
-        f"the last, {held.slope:+.2f} MiB a minute")  # fmt: skip
+    then = f"{held.early:.0f} MiB in their second quarter, {held.late:.0f} MiB in the last"
+    say(f"- its memory over {held.minutes:.1f} min: {then}, {held.slope:+.2f} MiB a minute")
     return 0 if held.late <= MOST_GROWTH * held.early else 1
 
 
