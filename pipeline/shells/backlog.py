@@ -5,7 +5,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -28,6 +28,13 @@ _ANSWER_SECONDS: Final = 10.0
 _SCOPE: Final = "backlog"
 
 
+class _Stretch(NamedTuple):
+    first: int
+    end: int
+    is_empty: bool
+    """No record stands between these offsets, as at the end of a transaction."""
+
+
 @dataclass(slots=True)
 class Backlog:
     cluster: Cluster
@@ -35,8 +42,7 @@ class Backlog:
     display: Display
     pulse: Pulse
     catch_up: CatchUp = field(default_factory=CatchUp)
-    _empty: dict[TP, tuple[int, int]] = field(default_factory=dict)
-    """Partition → (from, to): offsets between which no record stands, as at the end of a transaction."""
+    _asked: dict[TP, _Stretch] = field(default_factory=dict)
 
     async def follow(self) -> None:
         """Does not return."""
@@ -53,36 +59,38 @@ class Backlog:
 
     async def look(self, consumer: Any) -> None:
         """Raises KafkaError, OSError or TimeoutError where Kafka does not answer."""
-        samples: list[Sample] = []
         # Also where no partition is assigned: so that it is known whether Kafka answers.
         async with asyncio.timeout(_ANSWER_SECONDS):
             await consumer.topics()
+        samples: list[Sample] = []
+        places: dict[str, tuple[int, int]] = {}
         for guard in self.guards:
-            name, positions = guard.lives.stage.source, _positions(guard)
+            topic, positions = guard.lives.stage.source, _positions(guard)
             async with asyncio.timeout(_ANSWER_SECONDS):
                 ends = await consumer.end_offsets([TopicPartition(*place) for place in positions]) if positions else {}
-            waiting = {place: max(0, ends[place] - at) for place, at in positions.items()}
-            mark = self.pulse.behind.get(name)
-            if mark is not None and mark.at == sum(positions.values()):
-                await self._leave_out_what_is_empty(positions, waiting)
-            samples += [Sample(metrics.LAG, (name, str(place.partition)), lag) for place, lag in waiting.items()]
-            self.pulse.looked(name, sum(waiting.values()), sum(positions.values()))
-            self.catch_up.looked(name, sum(waiting.values()), sum(positions.values()))
+            for place, at in positions.items():
+                name = f"{topic}/{place.partition}"
+                waiting = max(0, ends[place] - at)
+                mark = self.pulse.behind.get(name)
+                if waiting and mark is not None and mark.at == at:
+                    # None was taken since the last look: it may be that there is none.
+                    await self._ask(place, at, ends[place], name)
+                if self._asked.get(place) == _Stretch(at, ends[place], is_empty=True):
+                    waiting = 0
+                samples.append(Sample(metrics.LAG, (topic, str(place.partition)), waiting))
+                places[name] = waiting, at
+        self.pulse.looked(places)
         replayed = sum(guard.table.replayed for guard in self.guards)
         self.pulse.has_partitions(all(guard.owned for guard in self.guards), replayed)
         self.display.show(_SCOPE, samples)
 
-    async def _leave_out_what_is_empty(self, positions: dict[TP, int], waiting: dict[TP, int]) -> None:
-        """Nothing was taken since the last look: there may be nothing to take."""
-        for place, lag in waiting.items():
-            if not lag:
-                continue
-            stretch = positions[place], positions[place] + lag
-            if self._empty.get(place) != stretch:
-                if await first_offset_from(self.cluster, place, stretch[0]) is not None:
-                    continue
-                self._empty[place] = stretch
-            waiting[place] = 0
+    async def _ask(self, place: TP, first: int, end: int, name: str) -> None:
+        known = self._asked.get(place)
+        if known is None or known.first != first or (known.is_empty and known.end != end):
+            # That takes seconds, in which nothing is known: they do not count as a stall.
+            del self.pulse.behind[name]
+            is_empty = await first_offset_from(self.cluster, place, first) is None
+            self._asked[place] = _Stretch(first, end, is_empty)
 
 
 def _positions(guard: Guard) -> dict[TP, int]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -26,7 +26,7 @@ class Pulse:
     beat_at: float = 0.0
     """When the event loop last came round."""
     behind: dict[str, _Mark] = field(default_factory=dict)
-    """Topic → since when records wait and none is taken."""
+    """Partition → since when records wait in it and none is taken."""
     without: _Mark | None = None
     """Since when no partition is assigned, or state is read back and no more of it comes."""
     _lags: deque[tuple[float, float]] = field(default_factory=deque)
@@ -44,13 +44,16 @@ class Pulse:
         self.beat_at = now
         return max(lag for _, lag in self._lags)
 
-    def looked(self, topic: str, waiting: int, at: int) -> None:
-        """So many records of a topic wait, and this is how far the worker is."""
-        known = self.behind.get(topic)
-        if not waiting:
-            self.behind.pop(topic, None)
-        elif known is None or known.at != at:
-            self.behind[topic] = _Mark(self.clock(), at)
+    def looked(self, places: Mapping[str, tuple[int, int]]) -> None:
+        """Each partition that is assigned → how many records wait in it, and how far the worker is in it."""
+        for gone in self.behind.keys() - places.keys():
+            del self.behind[gone]
+        for place, (waiting, at) in places.items():
+            known = self.behind.get(place)
+            if not waiting:
+                self.behind.pop(place, None)
+            elif known is None or known.at != at:
+                self.behind[place] = _Mark(self.clock(), at)
 
     def has_partitions(self, yes: bool, at: int) -> None:
         """`at`: how much state was read back so far."""
@@ -69,9 +72,9 @@ class Pulse:
         now = self.clock()
         if now - self.beat_at > self.limit_seconds:
             return f"stalled: the event loop has not come round for {now - self.beat_at:.0f} s"
-        for topic, mark in list(self.behind.items()):
+        for place, mark in list(self.behind.items()):
             if now - mark.since > self.limit_seconds:
-                return f"stalled: records wait in {topic} and none was taken for {now - mark.since:.0f} s"
+                return f"stalled: records wait in {place} and none was taken for {now - mark.since:.0f} s"
         without = self.without
         if without is not None and now - without.since > _UNASSIGNED_TIMES * self.limit_seconds:
             return f"stalled: for {now - without.since:.0f} s no partition has been assigned and no state read back"

@@ -23,6 +23,10 @@ def pulse(clock: Clock) -> Pulse:
     return Pulse(60, clock)
 
 
+def looked(pulse: Pulse, waiting: int, at: int, place: str = "frames/0") -> None:
+    pulse.looked({place: (waiting, at)})
+
+
 def after(pulse: Pulse, clock: Clock, seconds: float) -> str:
     """The event loop comes round all the while."""
     clock.now += seconds
@@ -49,29 +53,40 @@ def test_how_late_the_loop_was_is_told_for_a_while(pulse: Pulse, clock: Clock) -
 
 
 def test_records_that_wait_are_a_stall_where_none_is_taken(pulse: Pulse, clock: Clock) -> None:
-    pulse.looked("frames", waiting=5, at=10)
+    looked(pulse, waiting=5, at=10)
     assert after(pulse, clock, 59) == ""
-    pulse.looked("frames", waiting=900, at=10)
-    assert after(pulse, clock, 2) == "stalled: records wait in frames and none was taken for 61 s"
+    looked(pulse, waiting=900, at=10)
+    assert after(pulse, clock, 2) == "stalled: records wait in frames/0 and none was taken for 61 s"
 
 
 def test_a_backlog_that_is_worked_off_is_no_stall(pulse: Pulse, clock: Clock) -> None:
     for at in range(20):
-        pulse.looked("frames", waiting=100_000, at=at)
+        looked(pulse, waiting=100_000, at=at)
         assert after(pulse, clock, 50) == ""
 
 
+def test_one_partition_that_stands_is_not_hidden_by_others_that_go_on(pulse: Pulse, clock: Clock) -> None:
+    for at in range(5):
+        pulse.looked({"frames/0": (100, 100 * at), "frames/1": (7, 40)})
+        clock.now += 15
+        pulse.beat(15)
+    assert pulse.stalled() == "stalled: records wait in frames/1 and none was taken for 75 s"
+    # Another worker has it now.
+    pulse.looked({"frames/0": (100, 500)})
+    assert pulse.stalled() == ""
+
+
 def test_a_topic_without_news_is_no_stall(pulse: Pulse, clock: Clock) -> None:
-    pulse.looked("frames", waiting=5, at=10)
-    pulse.looked("frames", waiting=0, at=10)
+    looked(pulse, waiting=5, at=10)
+    looked(pulse, waiting=0, at=10)
     assert after(pulse, clock, 1000) == ""
     # What comes then has its own time.
-    pulse.looked("frames", waiting=1, at=10)
+    looked(pulse, waiting=1, at=10)
     assert after(pulse, clock, 59) == ""
 
 
 def test_while_kafka_is_away_nothing_is_a_stall(pulse: Pulse, clock: Clock) -> None:
-    pulse.looked("frames", waiting=5, at=10)
+    looked(pulse, waiting=5, at=10)
     pulse.has_partitions(False, 0)
     clock.now += 50
     pulse.not_known()
