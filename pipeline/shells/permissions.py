@@ -3,6 +3,7 @@ that allow it. Knows two questions of Kafka's protocol that aiokafka does not as
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ _OPERATIONS: Final[Mapping[str, int]] = {
 }  # fmt: skip
 """Kafka's word → its number, which is that of its bit in an answer."""
 _NOT_SAID: Final = -(1 << 31)
+_ALL: Final = -1
 _PAUSE_SECONDS: Final = 0.1
 
 
@@ -124,11 +126,15 @@ async def allowed_operations(cluster: Cluster, resources: Iterable[Access]) -> d
     """Name of each topic and group → what we may do with it; everything, where the cluster does not say."""
     topics = [one.name for one in resources if one.resource == "topic"]
     groups = [one.name for one in resources if one.resource == "group"]
-    async with cluster.admin() as client:
-        answer = await cluster.within(client._send_request(_TopicsQuestion(topics)))
-        bits = {topic[1]: _bits(topic[0], TopicAuthorizationFailedError, topic[-1]) for topic in answer.topics}
-        for group in groups:
-            bits[group] = await cluster.within(_bits_of_group(client, group))
+    bits = dict.fromkeys([*topics, *groups], _ALL)
+    # A Kafka before 2.3 does not know the questions.
+    with suppress(NotImplementedError):
+        async with cluster.admin() as client:
+            answer = await cluster.within(client._send_request(_TopicsQuestion(topics)))
+            for topic in answer.topics:
+                bits[topic[1]] = _bits(topic[0], TopicAuthorizationFailedError, topic[-1])
+            for group in groups:
+                bits[group] = await cluster.within(_bits_of_group(client, group))
     return {name: {word for word, place in _OPERATIONS.items() if of >> place & 1} for name, of in bits.items()}
 
 
@@ -151,4 +157,4 @@ def _bits(code: int, refused: type[Any], bits: int) -> int:
     """All of them where nothing is said against it."""
     if code == refused.errno:
         return 0
-    return -1 if code or bits == _NOT_SAID else bits
+    return _ALL if code or bits == _NOT_SAID else bits

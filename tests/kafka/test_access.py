@@ -175,3 +175,11 @@ def test_a_program_that_may_not_is_told_which_rule_is_missing(secured: SecuredKa
     mission = scenario("flight-72").mission
     with pytest.raises(NotAllowedError, match=rf"User:subscriber --operation Write --topic {rules}\.frames"):
         asyncio.run(publish([], secured.login("subscriber"), namespace=rules, mission=mission, partitions=4, run=Run()))
+
+
+def test_a_kafka_that_does_not_know_the_question_hinders_nobody(
+    secured: SecuredKafka, rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One before 2.3: what it does not allow shows where it is done."""
+    monkeypatch.setattr("pipeline.shells.permissions._MetadataRequestStruct.API_VERSION", 99)
+    asyncio.run(check_permissions(secured.login("subscriber"), access(rules, "worker")))
