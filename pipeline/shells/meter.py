@@ -13,7 +13,7 @@ from pipeline.measures.share import RecentShare
 from pipeline.metrics import ORIGINS, Sample, Series, births
 from pipeline.records import SECOND
 from pipeline.shells.lives import Folded, Lives, Place
-from pipeline.shells.versions import Owner, StateError
+from pipeline.shells.versions import Owner
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +53,9 @@ class Meter:
         self.withdrawn()
         self.names = self.lives.stage.names(partitions)
         for name in self.names:
-            self.display.bear(births(self.lives.stage.subject, name))
+            self.display.bear(one for one in births(self.lives.stage.subject, name) if one.metric.kind != "gauge")
             for origin in ORIGINS:
-                try:
-                    self._show((name, origin))
-                except StateError as fault:
-                    # Whoever needs that state stops for it. It may be that of an old run that nobody goes on with.
-                    logger.error("no metrics of %s (%s): %s", name, origin, fault)
+                self._show((name, origin))
 
     def withdrawn(self) -> None:
         """The partitions are another's: what is shown of them goes. Counters stay: they say what was done here."""
@@ -125,7 +121,13 @@ class Meter:
         ])  # fmt: skip
 
     def _show(self, place: Place) -> None:
-        self.display.show(self._scope(place), self._gauges(place))
+        try:
+            samples = list(self._gauges(place))
+        except Exception:
+            # What is shown never stops what is said. Whoever needs a state that cannot be read stops for it.
+            logger.exception("no metrics of %s (%s)", *place)
+            samples = []
+        self.display.show(self._scope(place), samples)
 
     def _gauges(self, place: Place) -> Iterator[Sample]:
         """What the state says; 0 where it says nothing of a gauge that is never absent."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 
+import pytest
 from prometheus_client import generate_latest
 
 from pipeline import topics
+from pipeline.measures.links import LinkCounts
+from pipeline.metrics import Sample
 from pipeline.records import Run
 from pipeline.shells.exporter import Exporter
 from pipeline.shells.lives import Folded
@@ -194,3 +197,21 @@ def test_one_bad_partition_is_not_hidden_by_a_good_one() -> None:
     reason = one.meter.too_many_rejected()
     assert reason.startswith("200 of the last 200 records of partition 1 of frames were rejected")
     assert "--rejected-share 1" in reason
+
+
+def test_gauges_that_cannot_be_reckoned_are_not_there_and_stop_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = Metered(decode_log())
+    one.meter.assigned([0])
+    one.take(incoming(50))
+    assert one.lines("relay_link_state", 'origin="test"')
+
+    def fails(counts: LinkCounts, link: str, origin: str) -> list[Sample]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(LinkCounts, "gauges", fails)
+    one.take(incoming(80)[50:])
+    assert one.lines("relay_link_state", 'origin="test"') == []
+    assert one.value("relay_records_taken_total", 'stage="decode"') == 80
+    assert "no metrics of rover-a (test)" in caplog.text
