@@ -33,7 +33,6 @@ ALICE: Final = "alice"
 PASSWORD: Final = "wonderland-4711"
 LISTENERS: Final = {"SASL": "SASL_PLAINTEXT", "SASLTLS": "SASL_SSL", "TLS": "SSL", "MUTUAL": "SSL"}
 ROLES: Final[tuple[Role, ...]] = ("publisher", "worker", "subscriber", "operator", "administrator")
-FIELDS: Final = tuple(one.name for one in dataclasses.fields(Security))
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -95,14 +94,18 @@ class SecuredKafka:
 
     def environment(self, user: str) -> dict[str, str]:
         """The settings of a process of this user, by TLS and login."""
-        cluster = self.login(user, "SASLTLS")
-        how = {name: getattr(cluster.security, name) for name in FIELDS}
-        return Settings(kafka=cluster.servers, **how).environment()
+        return environment_of(self.login(user, "SASLTLS"))
 
     def allow(self, namespace: str, *roles: Role) -> None:
         """What `relaywatch acls` says, for users with the names of the roles."""
         lines = [acl_command(self.open, f"User:{role}", one) for role in roles for one in access(namespace, role)]
         asyncio.run(allow(self.administer(), lines))
+
+
+def environment_of(cluster: Cluster) -> dict[str, str]:
+    """The settings of a process that connects so."""
+    how = {one.name: getattr(cluster.security, one.name) for one in dataclasses.fields(Security)}
+    return Settings(kafka=cluster.servers, **how).environment()
 
 
 @contextmanager

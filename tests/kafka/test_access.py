@@ -14,19 +14,21 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from pipeline.outputs import Revision
 from pipeline.records import Run
-from pipeline.shells.access import Access, Role, access
+from pipeline.shells.access import Access, Role, access, acl_command
 from pipeline.shells.analyze import analyze
 from pipeline.shells.cli import main
 from pipeline.shells.kafka_clients import Cluster, KafkaUnavailableError
 from pipeline.shells.permissions import NotAllowedError, allowed_operations, check_permissions
 from pipeline.shells.publish import publish
+from pipeline.shells.security import Secret
 from pipeline.shells.simulate import write_scenario
 from pipeline.shells.subscribe import alerts
 from pipeline.shells.topics_needed import application_id, needed_topics
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import found, read, wait_until_done, worker
-from tests.kafka.secured import PASSWORD, ROLES, SecuredKafka
+from tests.kafka.cluster import publish as publish_records
+from tests.kafka.secured import ALICE, PASSWORD, ROLES, SecuredKafka, allow, environment_of
 
 pytestmark = pytest.mark.kafka
 
@@ -183,3 +185,24 @@ def test_a_kafka_that_does_not_know_the_question_hinders_nobody(
     """One before 2.3: what it does not allow shows where it is done."""
     monkeypatch.setattr("pipeline.shells.permissions._MetadataRequestStruct.API_VERSION", 99)
     asyncio.run(check_permissions(secured.login("subscriber"), access(rules, "worker")))
+
+
+def test_a_worker_by_mutual_tls_takes_records_and_shows_no_password_in_the_log_of_the_finest_level(
+    secured: SecuredKafka, rules: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key has a password; the rules are for the name that its certificate says."""
+    lines = [acl_command(secured.open, f"User:{ALICE}", one) for one in access(rules, "worker")]
+    asyncio.run(allow(secured.administer(), lines))
+    files = secured.certificates
+    cluster = secured.tls(
+        "MUTUAL", tls_cert_file=files.client, tls_key_file=files.client_locked_key, tls_key_password=Secret(PASSWORD)
+    )
+    for name, value in environment_of(cluster).items():
+        monkeypatch.setenv(name, value)
+    mission = scenario("relay-outage").mission
+    asyncio.run(publish_records(secured.open, rules, scenario_records("relay-outage")[:20], mission))
+    with worker(cluster.servers, rules, tmp_path, "--log-level", "debug") as running:
+        asyncio.run(wait_until_done(secured.open, rules, running))
+        assert running.end() == 0
+        assert "DEBUG" in running.text()
+        assert PASSWORD not in running.text()
