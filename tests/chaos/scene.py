@@ -21,7 +21,8 @@ from tests.chaos.stream import Stream
 from tests.kafka.broker import MortalBroker
 from tests.kafka.cluster import WorkerProcess, committed, process, wait_for
 
-_BEYOND_SECONDS: Final = 4.0
+_SESSION_SECONDS: Final = 5.0
+_ASLEEP_SECONDS: Final = _SESSION_SECONDS + 4.0
 _LONG: Final = 120.0
 
 
@@ -38,7 +39,6 @@ class Scene:
     """Workers to which nothing is done."""
     module: str = "pipeline.shells.cli worker"
     """What a worker is started by, after `python -m`."""
-    session_seconds: float = 5.0
     workers: dict[str, WorkerProcess] = field(default_factory=dict)
     _stacks: dict[str, ExitStack] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Scene:
         command = [
             sys.executable, "-m", *self.module.split(), "--kafka", self.kafka, "--namespace", self.namespace,
             "--mission", str(self.mission_file), "--instance", name, "--metrics-port", "0", "--batch-records", "50",
-            "--session-seconds", str(self.session_seconds),
+            "--session-seconds", str(_SESSION_SECONDS),
         ]  # fmt: skip
         self.workers[name] = stack.enter_context(process(command, folder))
         self._stacks[name] = stack
@@ -100,8 +100,7 @@ class Scene:
         running = self.workers[name]
         pid, fenced = running.pid, running.fenced
         _until(lambda: _signalled(pid, signal.SIGSTOP), f"{name} had no process to stop")
-        seconds = self.session_seconds + _BEYOND_SECONDS
-        time.sleep(seconds)
+        time.sleep(_ASLEEP_SECONDS)
         _signalled(pid, signal.SIGCONT)
         running.wait_ready(_LONG)
         time.sleep(1.0)
@@ -109,7 +108,7 @@ class Scene:
         self.end("guest")
         ended = running.fenced > fenced
         said = f"which ended it (status {EXIT_FENCED})" if ended else "between two batches: it joined again"
-        return f"SIGSTOP of worker {name} for {seconds:.0f} s, SIGCONT, {said}"
+        return f"SIGSTOP of worker {name} for {_ASLEEP_SECONDS:.0f} s, SIGCONT, {said}"
 
     def kill_broker(self, away_seconds: float | None = None) -> str:
         seconds = self.chance.uniform(0, 3) if away_seconds is None else away_seconds
