@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from itertools import repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +20,7 @@ PLACE = TopicPartition("relay.alerts", 0)
 class Consumer:
     """Gives what it is told to, a poll each: records, or nothing; and whether the broker answers meanwhile."""
 
-    def __init__(self, *polls: tuple[list[str], bool]) -> None:
+    def __init__(self, polls: Iterable[tuple[list[str], bool]]) -> None:
         self.polls = iter(polls)
         self.answers = True
 
@@ -42,7 +44,7 @@ async def test_that_kafka_is_away_and_back_is_said_once_each(
 ) -> None:
     monkeypatch.setattr(kafka_clients, "_ASK_AFTER_SECONDS", 0)
     quiet, away = ([], True), ([], False)
-    consumer = Consumer((["a"], True), quiet, away, away, away, quiet, quiet, away, away, (["b"], True), (["c"], True))
+    consumer = Consumer([(["a"], True), quiet, *[away] * 3, quiet, quiet, *[away] * 2, (["b"], True), (["c"], True)])
     found = []
     async for record in Cluster("127.0.0.1:1").read_on(consumer):
         found.append(record.value)
@@ -55,7 +57,7 @@ async def test_that_kafka_is_away_and_back_is_said_once_each(
 
 @pytest.mark.asyncio
 async def test_a_kafka_that_goes_away_before_the_end_is_a_fault() -> None:
-    consumer = Consumer(*[([], False)] * 10_000)
+    consumer = Consumer(repeat(([], False)))
     records = Cluster("127.0.0.1:1", wait_seconds=0.05).read_until(consumer, {PLACE: 1})
     with pytest.raises(KafkaUnavailableError, match=r"went away before the end of relay\.alerts was read"):
         await anext(records)
