@@ -139,7 +139,9 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
         # On the ground when it was heard again: that a landing lies between is known, seen it was not.
         landing_at = last.ended_at if last.close_reason == "landing_seen_in_late_data" else None
         over_at = last.ended_at if over_at is None else min(over_at, last.ended_at or over_at)
-    flagged = next(picture.earliest(picture.views.landed, takeoff.at), None) if flags else None
+    # A flag that was heard after the flight fell silent, or in a flight after it, says nothing of when this one landed.
+    heard_until = last.last_good_at if last is not None and last.close_reason != "resumed_in_flight" else over_at
+    flagged = next(picture.earliest(picture.views.landed, takeoff.at, heard_until), None) if flags else None
     planned = _planned(picture, takeoff.at)
     return Flight(
         name=str(planned.number) if planned else _name(takeoff.at),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.records import SECOND, FramesReceived
 from pipeline.shells.analyze import analyze
 from tests.build import scenario, scenario_records
 from tests.verdicts.flown import LANDED, TAKEOFF, episodes, flown, judged, kinds, only, planned
@@ -52,3 +53,22 @@ def test_a_landing_that_only_the_log_shows_is_early_by_the_on_board_clock() -> N
     incident = only(analysis, "early_landing")
     assert "Landed 32.2 s after take-off; planned were 125 s." in incident.known
     assert incident.raised_at == only(analysis, "ended_before_landing").ended_at
+
+
+def test_what_is_heard_of_the_vehicle_on_a_later_day_says_nothing_of_when_it_landed() -> None:
+    of = scenario("last-packets-lost")
+    flights = tuple(replace(one, planned_duration_s=125.0) for one in of.mission.vehicles[0].flights)
+    mission = replace(of.mission, vehicles=(replace(of.mission.vehicles[0], flights=flights),))
+    records = scenario_records("last-packets-lost")
+    # As the vehicle stands there before its flight: on the ground, the landed flag up.
+    standing = [one for one in records if isinstance(one, FramesReceived) and one.relay_receive_times[-1] < of.at(-1)]
+    later = 10 * 86_400 * SECOND
+    again = [
+        replace(
+            one, session=one.session + later, earth_receive_time=one.earth_receive_time + later,
+            relay_receive_times=one.relay_receive_times + later,
+        )
+        for one in standing
+    ]  # fmt: skip
+    incident = only(analyze([*records, *again], mission), "early_landing")
+    assert "Landed 32.2 s after take-off; planned were 125 s." in incident.known
