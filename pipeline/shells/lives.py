@@ -2,7 +2,8 @@
 state and its storage; knows no Kafka client and sends nothing."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple, cast
 
@@ -26,6 +27,8 @@ MOST_RUNS: Final = 1_000
 """Of one link at once, live ones apart: who publishes names them, and each takes memory until it is finished."""
 _OVER: Final = b'"over":true'
 _LIVES_KEPT: Final = 64
+IDLE_SECONDS: Final = 60.0
+"""A state that is not used for so long is put away."""
 _OVERHEAD_OCTETS: Final = 4 << 10
 _REJECTED_HEADER_OCTETS: Final = 64 << 10
 
@@ -85,6 +88,7 @@ class Lives:
     versions: Versions
     at_hand: dict[Owner, Live] = field(default_factory=dict)
     """In order of last use."""
+    clock: Callable[[], float] = time.monotonic
     newest: dict[Place, _Began] = field(default_factory=dict)
     """Of each link or vehicle the run of an origin that began last: the one whose gauges are shown."""
 
@@ -158,9 +162,16 @@ class Lives:
             place, began = (owner.name, live.run.origin), _Began(live.began_at, owner)
             self.newest[place] = max(self.newest.get(place, began), began)
             moved.add(place)
-        for owner in list(self.at_hand)[:-_LIVES_KEPT]:
-            del self.at_hand[owner]
+        self._put_away_idle()
         return moved
+
+    def _put_away_idle(self) -> None:
+        """Of runs that are over, and of links and vehicles that rest: what they hold can be read again."""
+        now = self.clock()
+        for owner, live in list(self.at_hand.items()):
+            if len(self.at_hand) <= _LIVES_KEPT and now - live.used_at < IDLE_SECONDS:
+                break
+            del self.at_hand[owner]
 
     def gauges(self, place: Place) -> Iterable[Sample]:
         """What can be said of a link or vehicle, in the newest run of an origin; nothing where there is no such run.
@@ -171,6 +182,7 @@ class Lives:
         live = self.at_hand.get(newest.owner)
         if live is None:
             live = self.at_hand[newest.owner] = self._read(newest.owner)
+            live.used_at = self.clock()
         return self.stage.gauges(place[0], live)
 
     def finished(self, now: int) -> tuple[list[Change], list[Entry]]:
@@ -263,6 +275,7 @@ class Lives:
         if live is None:
             live = self._open(owner, parsed)
         self.at_hand[owner] = live
+        live.used_at = self.clock()
         return live
 
     def _open(self, owner: Owner, parsed: Parsed) -> Live:

@@ -77,6 +77,8 @@ class Live:
     """Kafka's timestamp of the newest record it contains, nanoseconds."""
     began_at: int = 0
     """That of the first."""
+    used_at: float = 0.0
+    """When it was last asked for, on this process's own clock."""
 
 
 Partitions = Mapping[TopicName, int]

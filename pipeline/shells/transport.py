@@ -23,6 +23,9 @@ from pipeline.shells.security import Security
 # A Faust class logs under the name of the module it is in; these lines are Faust's.
 _LOGGER: Final = logging.getLogger("faust.relaywatch")
 
+_HELD_SECONDS: Final = 0.01
+"""How often it is looked whether more may be fetched of a partition of which much waits."""
+
 Starts = Callable[[], Mapping[TP, int]]
 """Source partition → the offset its state needs next; a partition whose state is not known is left out."""
 
@@ -92,9 +95,16 @@ class Consumer(driver.Consumer):
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:  # noqa: ASYNC109 (Faust's own)
         """What is left for Faust: the changelogs."""
+        app = cast(App, self.app)
+        if self.flow_active and any(inbox.held for inbox in app.inboxes.values()):
+            # Faust would wait a whole second for the partitions of which it may fetch, and see only then that it may
+            # fetch of the others again.
+            timeout = _HELD_SECONDS
+            if not self._get_active_partitions():
+                await self.sleep(timeout)
+                return {}, set()
         fetched, active = await super()._wait_next_records(timeout)
         records = dict(fetched or {})
-        app = cast(App, self.app)
         # Where the flow was stopped meanwhile, Faust seeks anew and drops what came.
         if self.flow_active and not self.should_stop:
             for place in [one for one in records if one.topic in app.inboxes]:

@@ -12,7 +12,7 @@ from pipeline import topics
 from pipeline.channels.sessions import MOST_SESSIONS
 from pipeline.errors import RecordError
 from pipeline.records import FramesReceived, Origin, Run
-from pipeline.shells.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, Lives
+from pipeline.shells.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, IDLE_SECONDS, Lives
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
 from pipeline.shells.versions import Entry, Owner, StateError, Versions
 from pipeline.topics import TOPICS, TopicName
@@ -210,6 +210,27 @@ def test_a_run_without_records_for_a_day_is_over_and_its_state_goes() -> None:
     assert orjson.loads(late[0].message.value)["reason"] == "run_over"
     assert sweep(newest + FORGOTTEN_AFTER + 1) == (0, 1)
     assert {owner.run for owner in log.lives.versions.owners} == {""}
+
+
+def test_the_state_of_a_run_that_rests_is_put_away_and_read_again_when_its_records_come() -> None:
+    log, undisturbed, now = decode_log(), decode_log(), 0.0
+    log.lives.clock = lambda: now
+    resting, other = incoming(), Run(id="run-2", origin="test")
+    log.take(resting[:200])
+    now += IDLE_SECONDS - 1
+    log.take([replaced(one, 1_000) for one in incoming(1, other)])
+    assert [owner.run for owner in log.lives.at_hand] == [RUN.id, other.id]
+    now += 2
+    log.take([replaced(one, 1_001) for one in incoming(2, other)[1:]])
+    assert [owner.run for owner in log.lives.at_hand] == [other.id]
+    log.take([replaced(one, 2_000 + one.origin.offset) for one in resting[200:]])
+    undisturbed.take([replaced(one, 2_000 + one.origin.offset) if one.origin.offset >= 200 else one for one in resting])
+    of_the_run = [key for key in undisturbed.contents() if RUN.id in key]
+    assert {key: log.contents()[key] for key in of_the_run} == undisturbed.contents()
+
+
+def replaced(one: Incoming, offset: int) -> Incoming:
+    return one._replace(origin=one.origin._replace(offset=offset))
 
 
 def test_state_that_cannot_be_read_stops_the_worker_and_is_no_records_fault() -> None:
