@@ -22,6 +22,7 @@ from tests.kafka.broker import MortalBroker
 from tests.kafka.cluster import WorkerProcess, committed, process, wait_for
 
 _SESSION_SECONDS: Final = 5.0
+_STALLED_SECONDS: Final = 30.0
 _ASLEEP_SECONDS: Final = _SESSION_SECONDS + 4.0
 _LONG: Final = 120.0
 
@@ -50,7 +51,7 @@ class Scene:
         command = [
             sys.executable, "-m", *self.module.split(), "--kafka", self.kafka, "--namespace", self.namespace,
             "--mission", str(self.mission_file), "--instance", name, "--metrics-port", "0", "--batch-records", "50",
-            "--session-seconds", str(_SESSION_SECONDS),
+            "--session-seconds", str(_SESSION_SECONDS), "--stalled-after", str(_STALLED_SECONDS),
         ]  # fmt: skip
         self.workers[name] = stack.enter_context(process(command, folder))
         self._stacks[name] = stack

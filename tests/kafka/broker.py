@@ -50,12 +50,18 @@ class MortalBroker:
 
     def _answers(self) -> bool:
         if self._broker.log.read_bytes().count(_STARTED) < self._starts:
-            assert self._broker.is_running(), self._broker.log.read_text(errors="replace")[-3000:]
+            assert not self._has_ended(), self._broker.log.read_text(errors="replace")[-3000:]
             return False
         host, port = self.bootstrap.split(":")
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1.0):
             return True
         return False
+
+    def _has_ended(self) -> bool:
+        """By its number alone: while it begins, its command line, by which `Broker` knows it, can be empty."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._broker.pid, os.WNOHANG)
+        return not Path(f"/proc/{self._broker.pid}").exists()
 
     def _wait(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + _SECONDS
