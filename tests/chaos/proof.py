@@ -1,7 +1,6 @@
 """Whether nothing was lost and nothing said twice: what stands on the topics, against what the pure functions make of
 the same log. Knows no fault: the check is the same whatever was done to workers and broker."""
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,9 @@ from pipeline.records import Origin, Record, Run, decode_record
 from pipeline.shells.analyze import analyze
 from pipeline.telemetry import decode_telemetry
 from pipeline.topics import TOPICS, TopicName
-from tests.kafka.cluster import check_record, ends_of, found_in
+from tests.kafka.cluster import check_record, ends_of, found_in, read_raw
 
 _TOPICS: Final[tuple[TopicName, ...]] = ("frames", "telemetry", "alerts", "flights", "rejected")
-_READ_SECONDS: Final = 300.0
 
 Marks = Mapping[TopicName, Mapping[TopicPartition, int]]
 """Where each topic ended at a moment."""
@@ -54,7 +52,9 @@ async def prove(
     `published`: the records of the run, each once, in the order in which they were first handed to Kafka; `rejected`:
     reason → how many records must have been refused; `since`: only what was written after these marks is looked at.
     """
-    log = {name: await _read(kafka, TOPICS[name].full_name(namespace), (since or {}).get(name, {})) for name in _TOPICS}
+    log = {
+        name: await read_raw(kafka, TOPICS[name].full_name(namespace), (since or {}).get(name, {})) for name in _TOPICS
+    }
     for record in log["rejected"]:
         check_record("rejected", record)
     refused = Counter(orjson.loads(one.value)["reason"] for one in _once(log["rejected"]).values())
@@ -146,24 +146,3 @@ def _check_same(found: Mapping[bytes, bytes], wanted: Mapping[bytes, bytes], wha
     assert not unasked, f"{what}: {len(unasked)} more than there should be, {min(unasked)!r} for one"
     others = [name for name, value in wanted.items() if found[name] != value]
     assert not others, f"{what}: {len(others)} of {len(wanted)} say something else, {others[0]!r} for one"
-
-
-async def _read(kafka: str, topic: str, since: Mapping[TopicPartition, int]) -> list[Any]:
-    """In order within a partition."""
-    async with AIOKafkaConsumer(
-        bootstrap_servers=kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=8 << 20
-    ) as consumer:
-        ends = await ends_of(kafka, consumer, topic)
-        consumer.assign(list(ends))
-        for place, offset in since.items():
-            consumer.seek(place, offset)
-        left = {place for place, end in ends.items() if end > since.get(place, 0)}
-        records: list[Any] = []
-        async with asyncio.timeout(_READ_SECONDS):
-            while left:
-                for batch in (await consumer.getmany(timeout_ms=500)).values():
-                    records += batch
-                for place in list(left):
-                    if await consumer.position(place) >= ends[place]:
-                        left.discard(place)
-        return records

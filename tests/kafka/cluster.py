@@ -11,12 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jsonschema_rs
 import orjson
@@ -35,6 +35,7 @@ from pipeline.shells.topics_needed import application_id
 from pipeline.topics import TOPICS, TopicName
 
 RUN = Run(id="run-1", origin="test")
+_READ_SECONDS: Final = 300.0
 
 
 async def publish(
@@ -86,19 +87,26 @@ async def read(kafka: str, namespace: str, name: TopicName) -> list[Any]:
     return records
 
 
-async def read_raw(kafka: str, topic: str) -> list[Any]:
-    async with AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
+async def read_raw(kafka: str, topic: str, since: Mapping[TopicPartition, int] | None = None) -> list[Any]:
+    """Every record that stands in a topic now, in order within a partition; `since`: from these offsets on."""
+    since = since or {}
+    async with AIOKafkaConsumer(
+        bootstrap_servers=kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=8 << 20
+    ) as consumer:
         ends = await ends_of(kafka, consumer, topic)
-        left = {place for place, end in ends.items() if end > 0}
         consumer.assign(list(ends))
-        records = []
-        while left:
-            for batch in (await consumer.getmany(timeout_ms=500)).values():
-                records += batch
-            for place in list(left):
-                if await consumer.position(place) >= ends[place]:
-                    left.discard(place)
-    return records
+        for place, offset in since.items():
+            consumer.seek(place, offset)
+        left = {place for place, end in ends.items() if end > since.get(place, 0)}
+        records: list[Any] = []
+        async with asyncio.timeout(_READ_SECONDS):
+            while left:
+                for batch in (await consumer.getmany(timeout_ms=500)).values():
+                    records += batch
+                for place in list(left):
+                    if await consumer.position(place) >= ends[place]:
+                        left.discard(place)
+        return records
 
 
 async def ends_of(kafka: str, consumer: Any, topic: str) -> dict[TopicPartition, int]:

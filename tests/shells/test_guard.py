@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from faust.types import TP
@@ -19,14 +19,11 @@ from pipeline.shells.meter import Meter
 from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming
 from pipeline.shells.transport import Outbound
 from pipeline.shells.versions import Versions, progress_entry
+from tests.shells.leaving import Left, leaving
 from tests.shells.test_lives import MISSION, PARTITIONS, incoming
 
 PLACE = TP("relay.frames", 0)
 CHANGELOG = "relay.worker-links-changelog"
-
-
-class Left(BaseException):
-    """Instead of the end of the process."""
 
 
 class Kafka:
@@ -74,14 +71,7 @@ def arrived(records: list[Incoming], generation: int = 1) -> list[Any]:
 
 @pytest.fixture
 def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
-    said: list[tuple[int, str]] = []
-
-    def leave(status: int, message: str) -> NoReturn:
-        said.append((status, message))
-        raise Left
-
-    monkeypatch.setattr(module, "leave", leave)
-    return said
+    return leaving(module, monkeypatch)
 
 
 def made(kafka: Kafka, next_offset: int = 0) -> Guard:

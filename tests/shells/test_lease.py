@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from pipeline.shells import lease as module
 from pipeline.shells.exits import EXIT_FENCED
 from pipeline.shells.lease import Lease, seconds_awake_or_asleep
+from tests.shells.leaving import Left, leaving
 
 MEMBER, REBALANCE, UNKNOWN_MEMBER, NOT_COORDINATOR = 0, 27, 25, 16
 
@@ -31,20 +32,9 @@ class ProduceResponse:
     error_code: int
 
 
-class Left(BaseException):
-    """Instead of the end of the process."""
-
-
 @pytest.fixture
 def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
-    said: list[tuple[int, str]] = []
-
-    def leave(status: int, message: str) -> NoReturn:
-        said.append((status, message))
-        raise Left
-
-    monkeypatch.setattr(module, "leave", leave)
-    return said
+    return leaving(module, monkeypatch)
 
 
 def leased() -> tuple[Lease, Clock]:
