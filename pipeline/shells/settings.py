@@ -75,17 +75,22 @@ def _count(value: str) -> int:
 
 
 def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
+    seconds = _number(value)
     if not 0 < seconds <= 3600:
         raise ValueError("give seconds as a number above 0 and at most 3600, for example 10")
     return seconds
 
 
+def _number(value: str) -> float:
+    """-1 where it is none, which no setting takes."""
+    try:
+        return float(value)
+    except ValueError:
+        return -1.0
+
+
 def _session(value: str) -> float:
-    seconds = _seconds(value)
+    seconds = _number(value)
     if not 1 <= seconds <= 60:
         raise ValueError(
             "give seconds from 1 to 60, for example 10; the broker's group.min.session.timeout.ms bounds it"
