@@ -8,7 +8,7 @@
 
 All are functions of (state, record, mission): they know no Kafka, no file and no clock, skip a record they have
 seen by its origin, and give the same outputs however records were grouped. On Kafka they run as Faust agents
-(shells.worker); in one process, with no broker, as the loop below (shells.analyze).
+(shells.worker); in one process, with no broker, as the loop below (shells.files.analyze).
 """
 
 from collections.abc import Iterable, Iterator

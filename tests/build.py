@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.mission.model import FrameFormat
 from pipeline.records import Record
-from pipeline.shells.simulate import read_scenario
+from pipeline.shells.files.simulate import read_scenario
 from pipeline.simulate.scenario import Order, Scenario
 from pipeline.simulate.simulation import simulate
 

@@ -12,8 +12,8 @@ from pipeline.mission.load import build_mission
 from pipeline.mission.model import FrameFormat, Mission, PlannedFlight
 from pipeline.outputs import Revision
 from pipeline.records import SECOND, Record
-from pipeline.shells.analyze import analyze
-from pipeline.shells.resources import mission_path, read_text
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.files.resources import mission_path, read_text
 from pipeline.simulate.delivery import arrange
 from pipeline.simulate.load import in_format
 from pipeline.simulate.scenario import Counts, Flight, Loss, Order, Radio, Scenario, Segment, Session, Silence

@@ -12,8 +12,8 @@ import orjson
 from pipeline.decode import LinkState, decode
 from pipeline.mission.model import FrameFormat, Mission
 from pipeline.records import SECOND, DataEnded, FramesReceived, Listened, Origin, Record
-from pipeline.shells.analyze import analyze
-from pipeline.shells.resources import read_mission
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.files.resources import read_mission
 from pipeline.simulate.frames import ONLY_IDLE_DATA, Heading, data_field_octets, frame
 from pipeline.simulate.packets import idle_packet, packet_data, space_packet
 from pipeline.telemetry import Telemetry

@@ -31,7 +31,7 @@ from pipeline.commands import (
 from pipeline.errors import RecordError
 from pipeline.mission.model import ExpectedLoss, Window
 from pipeline.records import Origin, Run
-from pipeline.shells.resources import schemas_dir
+from pipeline.shells.files.resources import schemas_dir
 from pipeline.topics import TOPICS, command_message, given_message, read_headers
 from tests.build import scenario
 from tests.link import START

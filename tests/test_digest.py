@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.digest import digest
 from pipeline.records import Run
-from pipeline.shells.analyze import Analysis, analyze
+from pipeline.shells.files.analyze import Analysis, analyze
 from tests.build import scenario, scenario_records
 
 

@@ -10,9 +10,9 @@ from pymavlink.dialects.v20 import all as mavlink
 
 from pipeline.outputs import Revision
 from pipeline.records import SECOND
-from pipeline.shells.analyze import Analysis, analyze
-from pipeline.shells.resources import read_mission
-from pipeline.shells.tlog import Tlog, read_tlog
+from pipeline.shells.files.analyze import Analysis, analyze
+from pipeline.shells.files.resources import read_mission
+from pipeline.shells.files.tlog import Tlog, read_tlog
 from tests.link import decoded
 
 IN_FLIGHT_OCTETS = 463_478

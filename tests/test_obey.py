@@ -24,7 +24,7 @@ from pipeline.commands import (
 from pipeline.mission.model import ExpectedLoss, Window
 from pipeline.outputs import Flight, Revision, rfc3339
 from pipeline.records import SECOND, Origin
-from pipeline.shells.resources import schemas_dir
+from pipeline.shells.files.resources import schemas_dir
 from pipeline.telemetry import Telemetry
 from pipeline.watch import Refusal, VehicleState, obey, watch
 from tests.build import scenario

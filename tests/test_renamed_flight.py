@@ -4,7 +4,7 @@ was given first is superseded in the ledger, as incidents are."""
 from dataclasses import replace
 
 from pipeline.records import SECOND, FramesReceived
-from pipeline.shells.analyze import analyze
+from pipeline.shells.files.analyze import analyze
 from tests.build import scenario, scenario_records
 
 

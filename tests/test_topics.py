@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import RecordError
 from pipeline.outputs import Output, Revision, rfc3339
 from pipeline.records import KINDS, Origin, Record, Run, encode_record
-from pipeline.shells.resources import schemas_dir
+from pipeline.shells.files.resources import schemas_dir
 from pipeline.telemetry import Telemetry
 from pipeline.topics import (
     TOPICS,

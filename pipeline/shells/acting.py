@@ -9,10 +9,10 @@ from typing import Any
 from pipeline.commands import Command, IncidentCommand
 from pipeline.records import Run
 from pipeline.shells.ending import run_until_signal
-from pipeline.shells.give import Answer, find, give, new_id, now, read_moment, vehicle_of
-from pipeline.shells.kafka_arguments import kafka_arguments
-from pipeline.shells.kafka_clients import Cluster, log_for_people
-from pipeline.shells.resources import read_mission
+from pipeline.shells.files.resources import read_mission
+from pipeline.shells.kafka.arguments import kafka_arguments
+from pipeline.shells.kafka.clients import Cluster, log_for_people
+from pipeline.shells.kafka.give import Answer, find, give, new_id, now, read_moment, vehicle_of
 from pipeline.shells.settings import load_settings
 from pipeline.shells.terminal import note, say, say_json
 

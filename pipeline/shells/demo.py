@@ -21,20 +21,20 @@ from pipeline.records import Run
 from pipeline.report.alert import Alert
 from pipeline.report.statement import news, statement
 from pipeline.shells.ending import put_away_at_end, run_until_signal
-from pipeline.shells.files import Opened, open_recording
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.lag import taken_in_full
-from pipeline.shells.pacing import pace
-from pipeline.shells.publish import check_no_live_records, new_run, publish
-from pipeline.shells.replay_progress import ReplayProgress
+from pipeline.shells.files.any_file import Opened, open_recording
+from pipeline.shells.files.simulate import write_scenario
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.lag import taken_in_full
+from pipeline.shells.kafka.pacing import pace
+from pipeline.shells.kafka.publish import check_no_live_records, new_run, publish
+from pipeline.shells.kafka.replay_progress import ReplayProgress
+from pipeline.shells.kafka.subscribe import alerts
+from pipeline.shells.kafka.topics_admin import create_topics, partitions_of_topic
+from pipeline.shells.kafka.topics_needed import needed_topics
 from pipeline.shells.settings import Settings
-from pipeline.shells.simulate import write_scenario
-from pipeline.shells.subscribe import alerts
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import create_topics, partitions_of_topic
-from pipeline.shells.topics_needed import needed_topics
 from pipeline.shells.watchman import Watchman
-from pipeline.shells.worker_process import WorkerProcess, worker_process
+from pipeline.shells.worker.process import WorkerProcess, worker_process
 
 SCENARIO: Final = "flight-72"
 EXPECTED: Final = "ended_before_landing"

@@ -8,7 +8,7 @@ from pipeline.accounting.by_count import CountedAccounting
 from pipeline.frames import FORMATS
 from pipeline.frames.frame import NO_PACKET_START, ONLY_IDLE_DATA, Managed
 from pipeline.mission.load import load_mission
-from pipeline.shells.resources import mission_path, read_text
+from pipeline.shells.files.resources import mission_path, read_text
 from pipeline.simulate.frames import Heading, data_field_octets, frame
 from pipeline.simulate.packets import space_packet
 

@@ -21,7 +21,7 @@ from pipeline.metrics import (
     Metric,
 )
 from pipeline.records import SECOND, Origin, Run
-from pipeline.shells.analyze import Analysis, analyze
+from pipeline.shells.files.analyze import Analysis, analyze
 from tests.build import root, scenario, scenario_records
 
 Told = dict[tuple[str, ...], list[tuple[float, float]]]

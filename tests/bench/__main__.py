@@ -24,8 +24,8 @@ from pipeline.accounting.by_time import TimedAccounting
 from pipeline.frames import FORMATS
 from pipeline.frames.frame import Managed, split
 from pipeline.records import FramesReceived, Record, Run
-from pipeline.shells.analyze import analyze
-from pipeline.shells.recording import RecordingWriter
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.files.recording import RecordingWriter
 from pipeline.shells.terminal import note, say
 from tests.bench import stream
 from tests.bench.flights import flights, long_flight

@@ -22,10 +22,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pipeline import topics
 from pipeline.mission.model import Mission
 from pipeline.records import Record, Run
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.local_kafka import local_kafka
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.local import local_kafka
+from pipeline.shells.kafka.topics_admin import create_topics
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import create_topics
 from pipeline.topics import TOPICS
 from tests.bench import stream
 from tests.kafka.cluster import WorkerProcess, ends_of, publish, wait_until_done, worker

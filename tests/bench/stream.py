@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.mission.load import load_mission
 from pipeline.mission.model import Mission
 from pipeline.records import SECOND, DataEnded, FramesReceived, Listened, Record
-from pipeline.shells.resources import mission_path, read_text
+from pipeline.shells.files.resources import mission_path, read_text
 from pipeline.simulate.frames import Heading, frame
 from pipeline.simulate.packets import packet_data, space_packet
 

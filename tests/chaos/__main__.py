@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.records import Run
-from pipeline.shells.kafka_clients import Cluster, log_for_people
+from pipeline.shells.kafka.clients import Cluster, log_for_people
+from pipeline.shells.kafka.topics_admin import create_topics
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import create_topics
 from tests.chaos.proof import Proof, prove
 from tests.chaos.scene import Scene, scene
 from tests.chaos.stream import Stream, stream

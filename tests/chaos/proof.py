@@ -13,7 +13,7 @@ from pipeline import topics
 from pipeline.flow import LinkState, VehicleState, decode, watch
 from pipeline.mission.model import Mission
 from pipeline.records import Origin, Record, Run, decode_record
-from pipeline.shells.analyze import analyze
+from pipeline.shells.files.analyze import analyze
 from pipeline.telemetry import decode_telemetry
 from pipeline.topics import TOPICS, TopicName
 from tests.kafka.cluster import check_record, ends_of, found_in, read_raw

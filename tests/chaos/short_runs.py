@@ -6,10 +6,11 @@ import sys
 from typing import Final
 
 from pipeline.records import SECOND
-from pipeline.shells import lives, worker
 from pipeline.shells.cli import main
-from pipeline.shells.logs import log_to_stderr
-from pipeline.shells.supervisor import Supervisor
+from pipeline.shells.worker import app as worker
+from pipeline.shells.worker import lives
+from pipeline.shells.worker.logs import log_to_stderr
+from pipeline.shells.worker.supervisor import Supervisor
 
 FINISHED_AFTER_SECONDS: Final = 120
 _DROP_EVERY_SECONDS: Final = 20.0

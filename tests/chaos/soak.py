@@ -23,9 +23,9 @@ from aiokafka import AIOKafkaProducer
 from pipeline import topics
 from pipeline.mission.model import Mission
 from pipeline.records import Record, Run
-from pipeline.shells.kafka_clients import Cluster, log_for_people
+from pipeline.shells.kafka.clients import Cluster, log_for_people
+from pipeline.shells.kafka.topics_admin import create_topics
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import create_topics
 from pipeline.topics import TOPICS, Message
 from tests.chaos.memory import Memory, growth
 from tests.chaos.proof import Proof, marks, prove

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, Record
-from pipeline.shells.resources import mission_path, read_text
+from pipeline.shells.files.resources import mission_path, read_text
 from pipeline.simulate.load import load_scenario
 from pipeline.simulate.simulation import simulate
 

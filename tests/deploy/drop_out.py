@@ -12,12 +12,12 @@ from typing import Final, Literal
 from pipeline import metrics, topics
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, Record, Run
-from pipeline.shells.exporter import Exporter
-from pipeline.shells.lives import Lives
-from pipeline.shells.meter import Meter
-from pipeline.shells.simulate import read_scenario
-from pipeline.shells.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
-from pipeline.shells.versions import Versions
+from pipeline.shells.files.simulate import read_scenario
+from pipeline.shells.worker.exporter import Exporter
+from pipeline.shells.worker.lives import Lives
+from pipeline.shells.worker.meter import Meter
+from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
+from pipeline.shells.worker.versions import Versions
 from pipeline.simulate.simulation import simulate
 from pipeline.topics import TOPICS, TopicName
 from tests.build import root

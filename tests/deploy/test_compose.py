@@ -19,8 +19,8 @@ import yaml
 
 from pipeline.shells.cli import parser_for
 from pipeline.shells.commands import COMMANDS
-from pipeline.shells.kafka_jars import KAFKA as KAFKA_COORDINATE
-from pipeline.shells.resources import scenario_names
+from pipeline.shells.files.resources import scenario_names
+from pipeline.shells.kafka.jars import KAFKA as KAFKA_COORDINATE
 from pipeline.shells.settings import PREFIX, Settings, load_settings
 from tests.build import root
 from tests.deploy.tools import tool
@@ -407,7 +407,7 @@ def test_no_command_of_a_container_misses_what_the_image_leaves_out(tmp_path: Pa
         f"import sys; sys.path.insert(0, {str(pruned.parent)!r}); sys.modules.update(dict.fromkeys({left_out!r}))\n"
         "from pipeline.shells.commands import COMMANDS, load\n"
         f"for name in {[name for name in COMMANDS if name not in ('demo', 'kafka')]!r}: load(name)\n"
-        "import pipeline.shells.worker, pipeline.shells.topics_admin\n"
+        "import pipeline.shells.worker.app, pipeline.shells.kafka.topics_admin\n"
         "from pymavlink.dialects.v20 import all as definitions\n"
         "print(definitions.__file__, len(definitions.mavlink_map))"
     )

@@ -57,11 +57,11 @@ def test_a_wheel_carries_every_module_and_no_test(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "pipeline").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
-    assert "pipeline/shells/kafka.lock.json" in names
+    assert "pipeline/shells/kafka/kafka.lock.json" in names
 
 
 def test_an_installed_wheel_reads_its_own_files_and_not_those_of_a_checkout(installed: Path, tmp_path: Path) -> None:
-    program = "from pipeline.shells import resources as r; print(r.schemas_dir()); print(r.scenarios_dir())"
+    program = "from pipeline.shells.files import resources as r; print(r.schemas_dir()); print(r.scenarios_dir())"
     done = run(installed / "python", "-c", program, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [Path(line).is_relative_to(installed.parent) for line in done.stdout.splitlines()] == [True, True]

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from pipeline.metrics import METRICS
-from pipeline.shells.analyze import Analysis, analyze
 from pipeline.shells.cli import main, parser_for
 from pipeline.shells.commands import COMMANDS
+from pipeline.shells.files.analyze import Analysis, analyze
 from pipeline.verdicts.words import instant
 from tests.build import root, scenario, scenario_records
 

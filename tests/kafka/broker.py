@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pipeline.shells.local_kafka import Broker, start_broker
+from pipeline.shells.kafka.local import Broker, start_broker
 
 _STARTED: Final = b"Kafka Server started"
 _SECONDS: Final = 90.0

@@ -29,9 +29,9 @@ from pipeline.digest import digest
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, Record, Run, decode_record
 from pipeline.shells.exits import EXIT_FENCED
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.resources import schemas_dir
-from pipeline.shells.topics_needed import application_id
+from pipeline.shells.files.resources import schemas_dir
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.topics_needed import application_id
 from pipeline.topics import TOPICS, TopicName
 
 RUN = Run(id="run-1", origin="test")

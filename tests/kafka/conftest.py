@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.topics_admin import create_topics
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.topics_admin import create_topics
 from tests.kafka.broker import MortalBroker, mortal_broker
 from tests.kafka.secured import ROLES, SecuredKafka, secured_kafka
 

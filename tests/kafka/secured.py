@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from pipeline.shells.access import Role, access, acl_command, topic_access
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.local_kafka import Extras, start_broker
+from pipeline.shells.kafka.access import Role, access, acl_command, topic_access
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.local import Extras, start_broker
 from pipeline.shells.security import IN_THE_CLEAR, Secret, Security
 from pipeline.shells.settings import Settings
 

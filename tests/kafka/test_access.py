@@ -14,16 +14,16 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from pipeline.outputs import Revision
 from pipeline.records import Run
-from pipeline.shells.access import Access, Role, access, acl_command
-from pipeline.shells.analyze import analyze
 from pipeline.shells.cli import main
-from pipeline.shells.kafka_clients import Cluster, KafkaUnavailableError
-from pipeline.shells.permissions import NotAllowedError, allowed_operations, check_permissions
-from pipeline.shells.publish import publish
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.files.simulate import write_scenario
+from pipeline.shells.kafka.access import Access, Role, access, acl_command
+from pipeline.shells.kafka.clients import Cluster, KafkaUnavailableError
+from pipeline.shells.kafka.permissions import NotAllowedError, allowed_operations, check_permissions
+from pipeline.shells.kafka.publish import publish
+from pipeline.shells.kafka.subscribe import alerts
+from pipeline.shells.kafka.topics_needed import application_id, needed_topics
 from pipeline.shells.security import Secret
-from pipeline.shells.simulate import write_scenario
-from pipeline.shells.subscribe import alerts
-from pipeline.shells.topics_needed import application_id, needed_topics
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import found, read, wait_until_done, worker
@@ -183,7 +183,7 @@ def test_a_kafka_that_does_not_know_the_question_hinders_nobody(
     secured: SecuredKafka, rules: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One before 2.3: what it does not allow shows where it is done."""
-    monkeypatch.setattr("pipeline.shells.permissions._MetadataRequestStruct.API_VERSION", 99)
+    monkeypatch.setattr("pipeline.shells.kafka.permissions._MetadataRequestStruct.API_VERSION", 99)
     asyncio.run(check_permissions(secured.login("subscriber"), access(rules, "worker")))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.topics_admin import create_topics
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.topics_admin import create_topics
 from tests.chaos.proof import prove
 from tests.chaos.scene import scene
 from tests.chaos.stream import stream

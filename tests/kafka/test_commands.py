@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from pipeline import topics as records_of
 from pipeline.commands import Acknowledge, Close, Command, RemoveEntry, Unshelve
 from pipeline.records import SECOND
-from pipeline.shells.analyze import analyze
+from pipeline.shells.files.analyze import analyze
 from pipeline.topics import Message, vehicle_partition
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import RUN, found, publish, read, wait_for, wait_until_done, worker

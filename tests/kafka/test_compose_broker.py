@@ -12,10 +12,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.kafka_jars import fetch_jars
-from pipeline.shells.local_kafka import find_java
-from pipeline.shells.topics_admin import create_topics, partitions_of
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.jars import fetch_jars
+from pipeline.shells.kafka.local import find_java
+from pipeline.shells.kafka.topics_admin import create_topics, partitions_of
 from tests.build import root
 from tests.deploy.tools import free_ports
 from tests.kafka.cluster import wait_for

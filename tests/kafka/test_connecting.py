@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from pipeline.shells.cli import main
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.reach import KafkaRefusedError, reachable
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.reach import KafkaRefusedError, reachable
 from pipeline.shells.security import Secret
 from tests.kafka.secured import ALICE, PASSWORD, SecuredKafka
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.kafka_jars import fetch_jars
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.jars import fetch_jars
 from pipeline.shells.settings import PREFIX, cache_folder
 
 pytestmark = pytest.mark.kafka

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.shells.analyze import analyze
 from pipeline.shells.exits import EXIT_FENCED
-from pipeline.shells.topics_needed import changelog_topic
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.kafka.topics_needed import changelog_topic
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import RUN, found, process, publish, wait_for, wait_until_done, worker, written
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.kafka
 
 STOPS_BEFORE_IT_WRITES = """
 import os, signal, sys
-from pipeline.shells import guard
+from pipeline.shells.worker import guard
 from pipeline.shells.cli import main
 
 write, batches = guard.Guard._write, 0

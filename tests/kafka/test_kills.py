@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, Record
-from pipeline.shells.analyze import analyze
-from pipeline.shells.topics_needed import application_id, changelog_topic
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.kafka.topics_needed import application_id, changelog_topic
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.chaos.proof import prove
@@ -145,7 +145,7 @@ def test_a_gap_that_a_transaction_leaves_is_no_hole(kafka: str, topics: str, tmp
 
 LOSES_ONE_RECORD = """
 import pathlib, sys
-from pipeline.shells import guard
+from pipeline.shells.worker import guard
 from pipeline.shells.cli import main
 
 marker, step = pathlib.Path(sys.argv[1]), guard.Guard._step
@@ -162,8 +162,8 @@ sys.exit(main(["worker", "--no-supervisor", *sys.argv[2:]]))
 
 SUPERVISES = """
 import os, sys
-from pipeline.shells.logs import log_to_stderr
-from pipeline.shells.supervisor import Supervisor
+from pipeline.shells.worker.logs import log_to_stderr
+from pipeline.shells.worker.supervisor import Supervisor
 
 log_to_stderr(20)
 sys.exit(Supervisor([sys.executable, *sys.argv[1:]], dict(os.environ)).run())
@@ -190,7 +190,7 @@ def test_a_record_that_faust_loses_is_noticed_and_the_restart_takes_it(kafka: st
 
 ENDS_RUNS_AT_ONCE = """
 import sys
-from pipeline.shells import lives, worker
+from pipeline.shells.worker import lives, app as worker
 from pipeline.shells.cli import main
 
 lives.FINISHED_AFTER, worker.DROP_EVERY_SECONDS = 1, 1.0

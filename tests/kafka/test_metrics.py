@@ -72,7 +72,7 @@ def test_an_incident_raised_by_one_worker_and_closed_by_another_stays_active_unt
 
 STANDS_STILL = """
 import asyncio, sys
-from pipeline.shells import backlog, guard
+from pipeline.shells.worker import backlog, guard
 from pipeline.shells.cli import main
 
 step, backlog.LOOK_EVERY_SECONDS = guard.Guard._step, 0.5

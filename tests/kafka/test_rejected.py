@@ -8,9 +8,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from pipeline import topics as records_of
-from pipeline.shells.analyze import analyze
 from pipeline.shells.cli import main
 from pipeline.shells.exits import COULD_NOT_RUN, EXIT_NEVER_AGAIN
+from pipeline.shells.files.analyze import analyze
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import RUN, found, publish, read, wait_until_done, worker

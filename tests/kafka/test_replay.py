@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from pipeline.records import SECOND, DataEnded, FramesReceived, Listened, Record, Run, encode_record
-from pipeline.shells.analyze import analyze
 from pipeline.shells.cli import main
-from pipeline.shells.files import open_recording
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.lag import taken_in_full
-from pipeline.shells.pacing import Step
-from pipeline.shells.publish import publish
-from pipeline.shells.recording import RecordingWriter
-from pipeline.shells.resources import mission_path, read_mission
-from pipeline.shells.simulate import write_scenario
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.files.any_file import open_recording
+from pipeline.shells.files.recording import RecordingWriter
+from pipeline.shells.files.resources import mission_path, read_mission
+from pipeline.shells.files.simulate import write_scenario
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.lag import taken_in_full
+from pipeline.shells.kafka.pacing import Step
+from pipeline.shells.kafka.publish import publish
 from pipeline.topics import frames_message, link_partition, read_headers
 from tests.kafka.cluster import found, worker
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from pipeline.records import Run
-from pipeline.shells.analyze import analyze
+from pipeline.shells.files.analyze import analyze
 from tests.chaos.scene import scene
 from tests.chaos.stream import stream
 from tests.kafka.cluster import RUN, found, publish, read, wait_until_done

@@ -10,12 +10,12 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from pipeline.shells.cli import main
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.kafka_jars import fetch_jars
-from pipeline.shells.local_kafka import find_java
-from pipeline.shells.reach import KafkaUnreachableError
-from pipeline.shells.topics_admin import TopicsError, check_topics, create_topics, partitions_of
-from pipeline.shells.topics_needed import Kept, changelog_topic, needed_topics
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.jars import fetch_jars
+from pipeline.shells.kafka.local import find_java
+from pipeline.shells.kafka.reach import KafkaUnreachableError
+from pipeline.shells.kafka.topics_admin import TopicsError, check_topics, create_topics, partitions_of
+from pipeline.shells.kafka.topics_needed import Kept, changelog_topic, needed_topics
 
 pytestmark = pytest.mark.kafka
 

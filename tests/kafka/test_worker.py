@@ -18,10 +18,10 @@ from pipeline import topics as records_of
 from pipeline.flow import LinkState, decode
 from pipeline.outputs import Revision
 from pipeline.records import MAX_JSON_OCTETS, MAX_RECORD_OCTETS, FramesReceived, Origin, Run
-from pipeline.shells.analyze import analyze
-from pipeline.shells.kafka_clients import Cluster
-from pipeline.shells.topics_admin import create_topics
-from pipeline.shells.unpacking import MOST_OCTETS
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.topics_admin import create_topics
+from pipeline.shells.kafka.unpacking import MOST_OCTETS
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import RUN, found, publish, read, relocated, wait_for, wait_until_done, worker

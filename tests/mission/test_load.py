@@ -14,7 +14,7 @@ from pipeline.mission.load import build_mission, load_mission
 from pipeline.mission.model import Mission, Timers
 from pipeline.packets.mavlink import PARAMETERS
 from pipeline.records import SECOND
-from pipeline.shells.resources import mission_names, mission_path, read_mission
+from pipeline.shells.files.resources import mission_names, mission_path, read_mission
 
 TEXT = """\
 name = "m"

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import RecordError
 from pipeline.report.alert import Alert, Episode, alert_of, read_alert
-from pipeline.shells.resources import schemas_dir
+from pipeline.shells.files.resources import schemas_dir
 
 
 def example() -> dict[str, Any]:

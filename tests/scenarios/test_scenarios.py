@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline.mission.model import FrameFormat
-from pipeline.shells.analyze import Analysis, analyze
-from pipeline.shells.resources import scenario_names
+from pipeline.shells.files.analyze import Analysis, analyze
+from pipeline.shells.files.resources import scenario_names
 from pipeline.simulate.scenario import Order
 from pipeline.simulate.truth import differences, noise
 from tests.build import scenario, scenario_records

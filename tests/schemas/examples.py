@@ -24,7 +24,7 @@ from pipeline.records import (
     decode_record,
     encode_record,
 )
-from pipeline.shells.resources import schemas_dir
+from pipeline.shells.files.resources import schemas_dir
 from pipeline.telemetry import Telemetry, encode_telemetry
 from pipeline.topics import Rejected, frames_message, frames_view
 from tests.build import scenario, scenario_records

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.outputs import Revision
 from pipeline.records import FramesReceived, Run, decode_record, encode_record
-from pipeline.shells.resources import schemas_dir
+from pipeline.shells.files.resources import schemas_dir
 from pipeline.telemetry import decode_telemetry, encode_telemetry
 from pipeline.topics import TOPICS, frames_view, schema_id
 from tests.schemas.examples import FOLDER, WRITE, flow, made

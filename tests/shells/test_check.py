@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from pipeline.shells.cli import main
-from pipeline.shells.resources import mission_names, mission_path
+from pipeline.shells.files.resources import mission_names, mission_path
 
 PLAN = """
 [timers]

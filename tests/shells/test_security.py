@@ -10,7 +10,7 @@ from aiokafka.protocol.admin import SaslAuthenticateRequest
 
 from pipeline.shells.cli import main, parser_for
 from pipeline.shells.commands import COMMANDS
-from pipeline.shells.kafka_clients import Cluster
+from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.security import IN_THE_CLEAR, Secret, Security, SecurityError, faults
 from pipeline.shells.settings import Settings, SettingsError, load_settings
 from tests.build import root
@@ -175,7 +175,7 @@ def test_clients_of_kafka_are_opened_in_one_place() -> None:
     """So that none can be forgotten. Whether a Kafka answers is asked before, by a bare connection."""
     opens = re.compile(r"\b(AIOKafka(Producer|Consumer|AdminClient|Client)|create_conn)\(")
     found = {path.name for path in (root() / "pipeline").rglob("*.py") if opens.search(path.read_text())}
-    assert found == {"kafka_clients.py", "reach.py", "refusal.py"}
+    assert found == {"clients.py", "reach.py", "refusal.py"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

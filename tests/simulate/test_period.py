@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.errors import MissionError
 from pipeline.records import SECOND
-from pipeline.shells.resources import mission_path, read_text
+from pipeline.shells.files.resources import mission_path, read_text
 from pipeline.simulate.load import load_scenario
 from pipeline.simulate.simulation import transmit
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.mission.model import Mission
 from pipeline.outputs import Revision
 from pipeline.records import SECOND, Record
-from pipeline.shells.analyze import Analysis, analyze
+from pipeline.shells.files.analyze import Analysis, analyze
 from pipeline.simulate.frames import ONLY_IDLE_DATA, Heading, data_field_octets, frame
 from pipeline.simulate.packets import idle_packet, packet_data, space_packet
 from tests.link import START, Frame, mission, pass_of

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.records import SECOND, FramesReceived
-from pipeline.shells.analyze import analyze
+from pipeline.shells.files.analyze import analyze
 from tests.build import scenario, scenario_records
 from tests.verdicts.flown import LANDED, TAKEOFF, episodes, flown, judged, kinds, only, planned
 

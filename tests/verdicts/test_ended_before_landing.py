@@ -8,7 +8,7 @@ import pytest
 from pipeline.mission.model import Plan, Window
 from pipeline.outputs import Revision
 from pipeline.records import SECOND, Listened
-from pipeline.shells.analyze import analyze
+from pipeline.shells.files.analyze import analyze
 from tests.build import scenario, scenario_records
 
 

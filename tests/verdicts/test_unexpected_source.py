@@ -5,9 +5,9 @@ from pathlib import Path
 from pymavlink.dialects.v20 import all as mavlink
 
 from pipeline.records import SECOND
-from pipeline.shells.analyze import analyze
-from pipeline.shells.resources import read_mission
-from pipeline.shells.tlog import read_tlog
+from pipeline.shells.files.analyze import analyze
+from pipeline.shells.files.resources import read_mission
+from pipeline.shells.files.tlog import read_tlog
 from tests.link import Frame
 from tests.test_mavlink_flights import record
 from tests.verdicts.flown import episodes, flown, judged, kinds, only, sent

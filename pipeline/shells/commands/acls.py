@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Final, get_args
 
 from pipeline.errors import RelayWatchError
-from pipeline.shells.access import ROLES, Role, access, acl_command, role_principal
+from pipeline.shells.kafka.access import ROLES, Role, access, acl_command, role_principal
 from pipeline.shells.settings import load_settings
 from pipeline.shells.terminal import say, say_json
 

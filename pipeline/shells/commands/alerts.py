@@ -11,10 +11,10 @@ from pipeline.metrics import ORIGINS
 from pipeline.report.alert import Alert
 from pipeline.report.statement import news
 from pipeline.shells.ending import run_until_signal
-from pipeline.shells.kafka_arguments import kafka_arguments
-from pipeline.shells.kafka_clients import log_for_people
+from pipeline.shells.kafka.arguments import kafka_arguments
+from pipeline.shells.kafka.clients import log_for_people
+from pipeline.shells.kafka.subscribe import Tally, alerts
 from pipeline.shells.settings import Settings, load_settings
-from pipeline.shells.subscribe import Tally, alerts
 from pipeline.shells.terminal import note, say, say_json
 from pipeline.topics import TOPICS
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 from pipeline.outputs import Flight
 from pipeline.report.alert import Alert, alert_of
 from pipeline.report.statement import statement, utc
-from pipeline.shells.analyze import Analysis, analyze
-from pipeline.shells.files import open_recording
-from pipeline.shells.intake import shown
+from pipeline.shells.files.analyze import Analysis, analyze
+from pipeline.shells.files.any_file import open_recording
+from pipeline.shells.files.intake import shown
 from pipeline.shells.terminal import say, say_json, table
 
 EXAMPLE: Final = """\

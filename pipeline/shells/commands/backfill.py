@@ -10,7 +10,8 @@ from pipeline.backfill.openmetrics import exposition
 from pipeline.backfill.retell import ALERTS, Retelling
 from pipeline.errors import RecordingError
 from pipeline.records import SECOND, Run
-from pipeline.shells.backfill import (
+from pipeline.shells.files.any_file import open_recording
+from pipeline.shells.files.backfill import (
     NOTES,
     BackfillError,
     add_blocks,
@@ -18,8 +19,7 @@ from pipeline.shells.backfill import (
     find_promtool,
     write_text,
 )
-from pipeline.shells.files import open_recording
-from pipeline.shells.intake import Intake, shown
+from pipeline.shells.files.intake import Intake, shown
 from pipeline.shells.terminal import note, say
 from pipeline.verdicts.words import instant
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pipeline.errors import MissionError
 from pipeline.mission.model import Comparison, Condition, Link, Meanings, Mission, Plan, PlannedFlight, Timers
 from pipeline.outputs import rfc3339
-from pipeline.shells.resources import mission_path, read_mission
+from pipeline.shells.files.resources import mission_path, read_mission
 from pipeline.shells.terminal import say, say_json, table
 from pipeline.verdicts.words import FOOT, instant
 

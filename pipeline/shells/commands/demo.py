@@ -14,11 +14,11 @@ from typing import Final
 from pipeline.records import Run
 from pipeline.shells.demo import remove_topics, show_flight
 from pipeline.shells.ending import put_away_at_end
-from pipeline.shells.kafka_arguments import kafka_arguments
-from pipeline.shells.kafka_clients import log_for_people
-from pipeline.shells.kafka_jars import KAFKA
-from pipeline.shells.local_kafka import Broker, kafka_status, local_kafka, start_kafka, stop_kafka
-from pipeline.shells.pacing import read_speed
+from pipeline.shells.kafka.arguments import kafka_arguments
+from pipeline.shells.kafka.clients import log_for_people
+from pipeline.shells.kafka.jars import KAFKA
+from pipeline.shells.kafka.local import Broker, kafka_status, local_kafka, start_kafka, stop_kafka
+from pipeline.shells.kafka.pacing import read_speed
 from pipeline.shells.settings import PREFIX, Settings, load_settings
 from pipeline.shells.terminal import note, say
 from pipeline.shells.watchman import Watchman, watchman

@@ -12,7 +12,7 @@ from pipeline.frames import FORMATS
 from pipeline.frames.frame import Managed
 from pipeline.mission.model import FrameFormat
 from pipeline.packets.space_packet import IDLE_APID
-from pipeline.shells.files import FrameFile, kind_of, open_recording
+from pipeline.shells.files.any_file import FrameFile, kind_of, open_recording
 from pipeline.shells.terminal import Progress, note, say, say_json, table
 
 EXAMPLE: Final = """\

@@ -5,7 +5,7 @@ import sys
 
 import orjson
 
-from pipeline.shells.local_kafka import Broker, kafka_status, start_kafka, stop_kafka
+from pipeline.shells.kafka.local import Broker, kafka_status, start_kafka, stop_kafka
 
 EXAMPLE = """\
   $ relaywatch kafka start

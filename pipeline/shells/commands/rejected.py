@@ -7,9 +7,9 @@ from typing import Final
 from pipeline.metrics import REJECTIONS
 from pipeline.outputs import rfc3339
 from pipeline.shells.ending import run_until_signal
-from pipeline.shells.kafka_arguments import kafka_arguments
-from pipeline.shells.kafka_clients import Cluster, log_for_people
-from pipeline.shells.rejections import Rejection, last_rejections
+from pipeline.shells.kafka.arguments import kafka_arguments
+from pipeline.shells.kafka.clients import Cluster, log_for_people
+from pipeline.shells.kafka.rejections import Rejection, last_rejections
 from pipeline.shells.settings import load_settings
 from pipeline.shells.terminal import note, say, say_json, table
 from pipeline.topics import TOPICS

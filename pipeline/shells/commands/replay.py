@@ -9,15 +9,15 @@ from pipeline.errors import RelayWatchError
 from pipeline.mission.model import Mission
 from pipeline.records import OriginKind, Run
 from pipeline.shells.ending import run_until_signal
-from pipeline.shells.files import open_recording
-from pipeline.shells.kafka_arguments import kafka_arguments
-from pipeline.shells.kafka_clients import Cluster, log_for_people
-from pipeline.shells.pacing import pace, read_speed
-from pipeline.shells.publish import Published, check_no_live_records, named_run, new_run, publish
-from pipeline.shells.replay_progress import ReplayProgress
+from pipeline.shells.files.any_file import open_recording
+from pipeline.shells.kafka.arguments import kafka_arguments
+from pipeline.shells.kafka.clients import Cluster, log_for_people
+from pipeline.shells.kafka.pacing import pace, read_speed
+from pipeline.shells.kafka.publish import Published, check_no_live_records, named_run, new_run, publish
+from pipeline.shells.kafka.replay_progress import ReplayProgress
+from pipeline.shells.kafka.topics_admin import partitions_of_topic
 from pipeline.shells.settings import Settings, load_settings
 from pipeline.shells.terminal import note, say
-from pipeline.shells.topics_admin import partitions_of_topic
 from pipeline.topics import TOPICS
 
 EXAMPLE: Final = """\

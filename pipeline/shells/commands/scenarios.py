@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from pipeline.shells.corpus import FORMATS, judge, write
-from pipeline.shells.resources import scenario_names
+from pipeline.shells.files.corpus import FORMATS, judge, write
+from pipeline.shells.files.resources import scenario_names
 from pipeline.shells.terminal import note, say, say_json, table
 
 EXAMPLE: Final = """\

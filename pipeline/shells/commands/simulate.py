@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final, get_args
 
 from pipeline.errors import RecordingError
-from pipeline.shells.resources import scenario_names
-from pipeline.shells.simulate import write_scenario
+from pipeline.shells.files.resources import scenario_names
+from pipeline.shells.files.simulate import write_scenario
 from pipeline.shells.terminal import say
 from pipeline.simulate.scenario import Order
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from pipeline.shells.kafka_arguments import kafka_arguments
-from pipeline.shells.kafka_clients import Cluster
+from pipeline.shells.kafka.arguments import kafka_arguments
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.topics_admin import Checked, TopicFound, check_topics, create_topics
+from pipeline.shells.kafka.topics_needed import Kept
 from pipeline.shells.settings import load_settings
-from pipeline.shells.topics_admin import Checked, TopicFound, check_topics, create_topics
-from pipeline.shells.topics_needed import Kept
 
 EXAMPLE = """\
   $ relaywatch topics create --kafka 127.0.0.1:9092 --partitions 8

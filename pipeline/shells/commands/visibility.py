@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pipeline.errors import SightError
 from pipeline.outputs import rfc3339
-from pipeline.shells.resources import sight_names
-from pipeline.shells.sight import read_request, write_mission, write_text
+from pipeline.shells.files.resources import sight_names
+from pipeline.shells.files.sight import read_request, write_mission, write_text
 from pipeline.shells.terminal import note, say, say_json, table
 from pipeline.sight.drawing import draw
 from pipeline.sight.plan import Entry, as_toml, entries

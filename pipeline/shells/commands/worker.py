@@ -2,12 +2,12 @@
 
 import argparse
 
-from pipeline.shells.kafka_arguments import kafka_arguments
+from pipeline.shells.kafka.arguments import kafka_arguments
 from pipeline.shells.settings import load_settings
 
 EXAMPLE = """\
   $ relaywatch worker --kafka 127.0.0.1:9092 --mission ingenuity
-  ... INFO    pipeline.shells.worker: ready: state is read back, records are taken"""
+  ... INFO    pipeline.shells.worker.app: ready: state is read back, records are taken"""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(vars(arguments))
     if arguments.no_supervisor:
-        from pipeline.shells.worker import run_worker
+        from pipeline.shells.worker.app import run_worker
 
         return run_worker(settings, supervised=arguments.supervised)
-    from pipeline.shells.supervisor import supervise
+    from pipeline.shells.worker.supervisor import supervise
 
     return supervise(settings)

@@ -1,0 +1,230 @@
+"""Once in effect: takes a batch from Faust, and lets it go only when outputs, then chunks of state, then heads of
+state are acknowledged. Knows Faust and the order of writing; knows nothing of frames or verdicts.
+
+Why each line is there stands in ARCHITECTURE.md, "Once in effect". In short: Faust gives at least once, its commit
+can pass over unacknowledged records, records can vanish at start-up or rebalance, and its flush can give up.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from pipeline import topics
+from pipeline.errors import RelayWatchError
+from pipeline.records import Origin
+from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.log_offsets import ends_of, first_offset_from, first_record_from
+from pipeline.shells.worker.inbox import Inbox, Waiting
+from pipeline.shells.worker.lives import Folded, Lives, Place
+from pipeline.shells.worker.meter import Meter
+from pipeline.shells.worker.stages import Incoming
+from pipeline.shells.worker.tables import VersionedTable
+from pipeline.shells.worker.transport import App, Outbound, Producer
+from pipeline.shells.worker.versions import Entry, StateError, progress_entry
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Guard:
+    """One stage's batches."""
+
+    app: App
+    cluster: Cluster
+    lives: Lives
+    table: VersionedTable
+    inbox: Inbox
+    meter: Meter
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a batch is in flight: a rebalance waits for it."""
+    owned: bool = False
+    """Between the end of a recovery and the next revocation."""
+    revocations: int = 0
+    partitions: frozenset[int] = frozenset()
+    """Of the source, as they were assigned last."""
+    next_offsets: dict[TP, int] = field(default_factory=dict)
+    """Source partition → the offset that has to come next."""
+
+    @property
+    def source(self) -> str:
+        return topics.TOPICS[self.lives.stage.source].full_name(self.lives.namespace)
+
+    def revoked(self) -> None:
+        self.owned = False
+        self.revocations += 1
+        self.meter.withdrawn()
+
+    async def restored(self) -> None:
+        """The changelog of what is assigned has been read to its end; no stream goes on yet."""
+        revocations = self.revocations
+        assigned = sorted(one for one in self.app.consumer.assignment() if one.topic == self.source)
+        self.partitions = frozenset(one.partition for one in assigned)
+        self.table.versions.keep_only(self.partitions)
+        ends = await ends_of(self.cluster, assigned)
+        self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
+        self.inbox.clear()
+        self.lives.restored()
+        if revocations == self.revocations:
+            self.meter.assigned(self.partitions)
+        # Taken away again while the log was asked: another recovery follows.
+        self.owned = revocations == self.revocations
+
+    def starts(self) -> Mapping[TP, int]:
+        """Where the streams go on. The state alone decides: what Faust commits is for people who look at the lag."""
+        return self.next_offsets if self.owned else {}
+
+    def done(self) -> Mapping[TP, int]:
+        """The offset after the last record of each partition that is let go."""
+        done = self.table.versions.progress
+        return {place: done[place.partition] + 1 for place in self.next_offsets if place.partition in done}
+
+    def _start(self, place: TP, first: int, end: int) -> int:
+        done = self.table.versions.progress.get(place.partition)
+        if done is None:
+            return first
+        if done >= end:
+            leave(
+                EXIT_NEVER_AGAIN,
+                f"{place.topic}/{place.partition} ends at {end} and the state holds its records up to {done}: the "
+                f"topic was made anew. Use another namespace, or make {self.table.changelog_topic_name} anew too",
+            )
+        if done + 1 < first:
+            logger.error(
+                "%s/%d: records %d to %d were deleted before they were read; going on without them",
+                place.topic, place.partition, done + 1, first - 1,
+            )  # fmt: skip
+        return max(done + 1, first)
+
+    async def run(self) -> None:
+        """The agent: never returns, ends the process where a batch fails."""
+        while True:
+            taken = await self.inbox.take(self.app.consumer)
+            await self._guarded(self._step(taken))
+
+    async def drop_finished(self) -> None:
+        """Drop the state of runs that are over."""
+        await self._guarded(self._drop_finished(time.time_ns()))
+
+    async def show_what_moved(self) -> None:
+        """The gauges of links or vehicles whose last batch was let go a moment ago."""
+        if self.owned:
+            await self._guarded(self._show_what_moved())
+
+    async def _show_what_moved(self) -> None:
+        if self.owned:
+            self.meter.show_what_moved()
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        async with self.lock:
+            try:
+                await work
+            except asyncio.CancelledError:
+                # What is at hand may be ahead of what is written.
+                self.lives.at_hand.clear()
+                raise
+            except StateError as fault:
+                leave(EXIT_NEVER_AGAIN, str(fault))
+            except BaseException:
+                # Never on with a failed batch: later ones would be written over it.
+                logger.exception("a batch of %s failed", self.source)
+                leave(EXIT_FAILED, f"a batch of {self.source} failed; starting again from the state")
+
+    async def _step(self, taken: Sequence[Waiting]) -> None:
+        began = time.monotonic()
+        generation = self.app.consumer_generation_id
+        # What an earlier owner's fetch left is neither used nor let go.
+        records = [one.record for one in taken if self.owned and one.generation == generation]
+        progress = await self._check_holes(records)
+        # Progress is written last: what it covers is in outputs and state already.
+        done = self.table.versions.progress
+        new = [_incoming(one) for one in records if one.offset > done.get(one.partition, -1)]
+        whole, moved = Folded(repeated=len(records) - len(new)), set[Place]()
+        for folded, changes, is_last in self.lives.take(new):
+            await self._send_all(
+                Outbound(one.topic, place, one.key, one.value, one.headers) for one, place, _ in folded.outgoing
+            )
+            await self._write([entry for change in changes for entry in change.entries])
+            # In one partition, in this order, by an idempotent producer: progress is never without its heads.
+            await self._write([*(change.head_entry for change in changes), *(progress if is_last else ())])
+            moved |= self.lives.written(folded, changes)
+            whole.add(folded)
+        for entry in progress:
+            # This lets the records go.
+            self.table.versions.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
+        self.meter.taken([one.partition for one in records], whole, moved, time.monotonic() - began)
+        if reason := self.meter.too_many_rejected():
+            leave(EXIT_NEVER_AGAIN, reason)
+
+    async def _check_holes(self, records: Iterable[ConsumerRecord[Any, Any]]) -> list[Entry]:
+        """The progress these records make; ends the process where one before them did not come."""
+        done: dict[int, int] = {}
+        for record in records:
+            place = TP(record.topic, record.partition)
+            expected = self.next_offsets[place]
+            if record.offset > expected:
+                await self._check_gap(place, expected, record.offset)
+            self.next_offsets[place] = max(expected, record.offset + 1)
+            done[record.partition] = max(done.get(record.partition, -1), record.offset)
+        before = self.table.versions.progress
+        return [progress_entry(one, offset) for one, offset in done.items() if offset > before.get(one, -1)]
+
+    async def _check_gap(self, place: TP, expected: int, came: int) -> None:
+        """A producer's transactions and compaction leave offsets without a record; all else is a hole."""
+        stands = await first_offset_from(self.cluster, place, expected)
+        if stands != came:
+            leave(
+                EXIT_HOLE,
+                f"{place.topic}/{place.partition}: record {expected} was not delivered, {came} came; starting again "
+                "from the state",
+            )
+
+    async def _drop_finished(self, now: int) -> None:
+        if not self.owned:
+            return
+        if not any(self.lives.finished(now)):
+            return
+        try:
+            read_until = await self._read_until(now)
+        except (RelayWatchError, KafkaError):
+            # The broker is away: another time.
+            return
+        ends, leftovers = self.lives.finished(read_until)
+        await self._write([end.head_entry for end in ends])
+        self.lives.ended(ends)
+        leftovers += [entry for end in ends for entry in self.table.versions.leftovers(end.owner, head=False)]
+        await self._write(leftovers)
+        for entry in leftovers:
+            self.table.versions.replay(entry.partition, entry.key, None)
+        self.meter.runs_ended(end.owner for end in ends)
+
+    async def _read_until(self, now: int) -> int:
+        """Kafka's time up to which the source is read: what still waits there may be of any run."""
+        ends = await ends_of(self.cluster, list(self.next_offsets))
+        for place, offset in self.next_offsets.items():
+            waits = offset < ends[place][1] and await first_record_from(self.cluster, place, offset)
+            if waits:
+                now = min(now, waits.timestamp * 1_000_000)
+        return now
+
+    async def _send_all(self, records: Iterable[Outbound]) -> None:
+        await cast(Producer, self.app.producer).send_all(records)
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        topic = self.table.changelog_topic_name
+        await self._send_all(Outbound(topic, one.partition, orjson.dumps(one.key), one.value) for one in entries)
+
+
+def _incoming(record: ConsumerRecord[Any, Any]) -> Incoming:
+    return Incoming(
+        Origin(record.topic, record.partition, record.offset), record.key, record.value, dict(record.headers),
+        record.timestamp * 1_000_000,
+    )  # fmt: skip

@@ -1,0 +1,341 @@
+"""The states of one stage while records pass: folds a batch record by record, and says what has to be written. Knows
+state and its storage; knows no Kafka client and sends nothing."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Final, NamedTuple, cast
+
+from pipeline import metrics, topics
+from pipeline.errors import RecordError
+from pipeline.measures.links import LinkCounts
+from pipeline.metrics import Sample
+from pipeline.records import SECOND, Origin, OriginKind, Run
+from pipeline.shells.worker.stages import Incoming, Live, Outgoing, Parsed, Stage
+from pipeline.shells.worker.versions import Change, ChunkTooLargeError, Entry, Owner, StateError, Versions
+from pipeline.topics import Rejected, TopicName
+
+logger = logging.getLogger(__name__)
+
+DAY: Final = 86_400 * SECOND
+FINISHED_AFTER: Final = DAY
+"""A run that is not live and had no record for so long, on Kafka's clock, is finished: its state is dropped."""
+FORGOTTEN_AFTER: Final = 30 * DAY
+"""So long a finished run is still known by its name, and its records are refused: as long as frames are kept."""
+MOST_RUNS: Final = 1_000
+"""Of one link at once, live ones apart: who publishes names them, and each takes memory until it is finished."""
+_OVER: Final = b'"over":true'
+_LIVES_KEPT: Final = 64
+IDLE_SECONDS: Final = 60.0
+"""A state that is not used for so long is put away."""
+_OVERHEAD_OCTETS: Final = 4 << 10
+_REJECTED_HEADER_OCTETS: Final = 64 << 10
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a batch came to, before any of it is written."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    rejected: list[tuple[Origin, RecordError]] = field(default_factory=list)
+    repeated: int = 0
+    touched: dict[Owner, tuple[Live, int]] = field(default_factory=dict)
+    """State and source partition of each owner that the batch changed."""
+
+    def add(self, other: "Folded") -> None:
+        """What the next part of the batch came to; the states that both touched are the same."""
+        self.outgoing += other.outgoing
+        self.samples += other.samples
+        self.rejected += other.rejected
+        self.repeated += other.repeated
+        self.touched |= other.touched
+
+
+class Part(NamedTuple):
+    folded: Folded
+    changes: list[Change]
+    is_last: bool
+
+
+class _Began(NamedTuple):
+    """Orders the runs of one origin."""
+
+    at: int
+    """Kafka's timestamp of its first record, nanoseconds."""
+    owner: Owner
+
+
+Place = tuple[str, OriginKind]
+"""A link or vehicle, and the origin of runs."""
+
+
+class _FoldError(Exception):
+    """A record that failed half-way: the states at hand may hold a part of it."""
+
+    def __init__(self, origin: Origin, fault: RecordError) -> None:
+        super().__init__(str(fault))
+        self.origin, self.fault = origin, fault
+
+
+@dataclass(slots=True)
+class Lives:
+    """A state is at hand from its first record on; between batches it is equal to what `versions` holds of it."""
+
+    stage: Stage
+    namespace: str
+    versions: Versions
+    at_hand: dict[Owner, Live] = field(default_factory=dict)
+    """In order of last use."""
+    clock: Callable[[], float] = time.monotonic
+    newest: dict[Place, _Began] = field(default_factory=dict)
+    """Of each link or vehicle the run of an origin that began last: the one whose gauges are shown."""
+
+    def restored(self) -> None:
+        """`versions` was read anew: nothing at hand counts any more."""
+        self.at_hand.clear()
+        self._find_newest()
+
+    def take(self, batch: Sequence[Incoming]) -> Iterator[Part]:
+        """What a batch comes to, and what has to be written for it: in one part; in one for each record, where an entry
+        of the whole would outgrow its bound. The record with which it does is rejected, like one that fails: it would
+        stop the stream for ever. Which one that is may depend on the grouping, where an entry shrinks again.
+
+        A part is written before the next is asked for. Raises StateError.
+        """
+        folded = self.fold(batch)
+        try:
+            changes = self.changes(folded)
+        except ChunkTooLargeError as fault:
+            self._let_go(folded)
+            if len(batch) > 1:
+                for one in batch:
+                    for part in self.take([one]):
+                        yield part._replace(is_last=one is batch[-1])
+                return
+            folded = self.fold(batch, {batch[0].origin: RecordError("state_full", f"with it {fault}")})
+            changes = self.changes(folded)
+        yield Part(folded, changes, is_last=True)
+
+    def fold(self, batch: Sequence[Incoming], refused: Mapping[Origin, RecordError] | None = None) -> Folded:
+        """Record by record in order of offset: what comes out does not depend on how they were grouped.
+
+        A record that cannot be taken is rejected and changes no state, also where that shows only half-way through:
+        the batch is then folded again without it. So are those that are `refused`. Raises StateError.
+        """
+        refused = dict(refused or {})
+        while True:
+            folded = Folded()
+            try:
+                for incoming in batch:
+                    self._take(incoming, refused.get(incoming.origin), folded)
+                return folded
+            except _FoldError as half_way:
+                refused[half_way.origin] = half_way.fault
+                self._let_go(folded)
+
+    def _let_go(self, folded: Folded) -> None:
+        """Of the states that it touched: they are read again from storage, as they were."""
+        for owner in folded.touched:
+            self.at_hand.pop(owner, None)
+
+    def changes(self, folded: Folded) -> list[Change]:
+        """The entries that bring the storage to where the states are. Raises ChunkTooLargeError."""
+        made = []
+        for owner, (live, partition) in folded.touched.items():
+            changes = live.state.take_changes()
+            if changes:
+                about = {
+                    "counts": asdict(live.counts), "origin": live.run.origin, "touched_at": live.touched_at,
+                    "began_at": live.began_at,
+                }  # fmt: skip
+                made.append(self.versions.change(owner, partition, live.offset, changes, about))
+        return made
+
+    def written(self, folded: Folded, changes: Iterable[Change]) -> set[Place]:
+        """Everything of a batch is acknowledged. Gives the places whose gauges it may have moved."""
+        for change in changes:
+            self.versions.take(change)
+        moved = set()
+        for owner, (live, _) in folded.touched.items():
+            place, began = (owner.name, live.run.origin), _Began(live.began_at, owner)
+            self.newest[place] = max(self.newest.get(place, began), began)
+            moved.add(place)
+        self._put_away_idle()
+        return moved
+
+    def _put_away_idle(self) -> None:
+        """Of runs that are over, and of links and vehicles that rest: what they hold can be read again."""
+        now = self.clock()
+        for owner, live in list(self.at_hand.items()):
+            if len(self.at_hand) <= _LIVES_KEPT and now - live.used_at < IDLE_SECONDS:
+                break
+            del self.at_hand[owner]
+
+    def gauges(self, place: Place) -> Iterable[Sample]:
+        """What can be said of a link or vehicle, in the newest run of an origin; nothing where there is no such run.
+        Raises StateError."""
+        newest = self.newest.get(place)
+        if newest is None or newest.owner not in self.versions.owners:
+            return ()
+        live = self.at_hand.get(newest.owner)
+        if live is None:
+            live = self.at_hand[newest.owner] = self._read(newest.owner)
+            live.used_at = self.clock()
+        return self.stage.gauges(place[0], live)
+
+    def finished(self, now: int) -> tuple[list[Change], list[Entry]]:
+        """Runs that are over: (heads that say so, entries that drop what is left of those that said so before).
+        `now` is nanoseconds on Kafka's clock. Live state is never dropped."""
+        ends: list[Change] = []
+        leftovers: list[Entry] = []
+        for owner, kept in self.versions.owners.items():
+            head = self.versions.head(owner)
+            if not owner.run or head is None:
+                continue
+            silent = now - head["touched_at"]
+            if head.get("over"):
+                if kept.chunks or silent > FORGOTTEN_AFTER:
+                    leftovers += self.versions.leftovers(owner, head=silent > FORGOTTEN_AFTER)
+            elif silent > FINISHED_AFTER:
+                about = {"over": True, "origin": head["origin"], "touched_at": head["touched_at"]}
+                ends.append(self.versions.end(owner, about))
+        return ends, leftovers
+
+    def ended(self, ends: Iterable[Change]) -> None:
+        """The heads of `finished` are acknowledged."""
+        for end in ends:
+            self.versions.take(end)
+            self.at_hand.pop(end.owner, None)
+        self._find_newest()
+
+    def _find_newest(self) -> None:
+        self.newest.clear()
+        for owner in self.versions.owners:
+            head = self.versions.head(owner)
+            if head is not None and not head.get("over"):
+                place, began = (owner.name, head["origin"]), _Began(head.get("began_at", head["touched_at"]), owner)
+                self.newest[place] = max(self.newest.get(place, began), began)
+
+    def _take(self, incoming: Incoming, refused: RecordError | None, folded: Folded) -> None:
+        try:
+            if refused is not None:
+                raise refused
+            parsed = self._parse(incoming)
+            live = self._live(parsed.owner, parsed)
+            if incoming.origin.offset <= live.offset or self.stage.repeats(live, parsed):
+                folded.repeated += 1
+                return
+        except RecordError as fault:
+            folded.outgoing.append(self._rejected(incoming, fault))
+            folded.samples.append(Sample(metrics.REJECTED, (fault.reason,), 1))
+            folded.rejected.append((incoming.origin, fault))
+            return
+        folded.touched[parsed.owner] = live, incoming.origin.partition
+        made, counted = self._fold_one(live, parsed, incoming)
+        live.offset = incoming.origin.offset
+        live.touched_at = max(live.touched_at, incoming.timestamp)
+        live.began_at = live.began_at or incoming.timestamp
+        folded.outgoing += made
+        folded.samples += counted
+
+    def _parse(self, incoming: Incoming) -> Parsed:
+        try:
+            return self.stage.parse(incoming)
+        except (RecordError, MemoryError):
+            raise
+        except Exception as fault:
+            raise _program_fault(incoming.origin, fault) from fault
+
+    def _fold_one(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        try:
+            made, counted = self.stage.fold(live, parsed, incoming)
+            for one in made:
+                self._check_length(one)
+        except RecordError as fault:
+            raise _FoldError(incoming.origin, fault) from fault
+        except MemoryError:
+            raise
+        except Exception as fault:
+            raise _FoldError(incoming.origin, _program_fault(incoming.origin, fault)) from fault
+        return made, counted
+
+    def _check_length(self, one: Outgoing) -> None:
+        """Kafka would refuse it, and this batch would fail for ever."""
+        message = one.message
+        name = message.topic.removeprefix(f"{self.namespace}.")
+        limit = topics.TOPICS[cast(TopicName, name)].max_message_octets
+        octets = len(message.key) + len(message.value) + sum(len(key) + len(value) for key, value in message.headers)
+        if octets + _OVERHEAD_OCTETS > limit:
+            raise RecordError("too_large", f"it makes a record of {octets} octets in {name}, which takes {limit}")
+
+    def _live(self, owner: Owner, parsed: Parsed) -> Live:
+        live = self.at_hand.pop(owner, None)
+        if live is None:
+            live = self._open(owner, parsed)
+        self.at_hand[owner] = live
+        live.used_at = self.clock()
+        return live
+
+    def _open(self, owner: Owner, parsed: Parsed) -> Live:
+        head = self.versions.head(owner)
+        if head is None:
+            self._check_runs(owner)
+            return self.stage.open(None, LinkCounts(), -1, parsed.run)
+        if head.get("over"):
+            raise RecordError(
+                "run_over",
+                f"run {owner.run!r:.140} had no record for {FINISHED_AFTER // DAY} day and its state was dropped: "
+                "publish it again as a new run",
+            )
+        return self._read(owner)
+
+    def _check_runs(self, new: Owner) -> None:
+        # What stands on the topic of telemetry is our own, and was let in before.
+        if not new.run or self.stage.source == "telemetry":
+            return
+        running = {owner for owner in self.at_hand if owner not in self.versions.owners}
+        running |= {owner for owner, kept in self.versions.owners.items() if kept.head and _OVER not in kept.head.value}
+        runs = sum(owner.name == new.name and bool(owner.run) for owner in running)
+        if runs >= MOST_RUNS:
+            raise RecordError(
+                "too_many_runs",
+                f"run {new.run!r:.140} would be one of more than {MOST_RUNS} of {new.name} that are not finished. One "
+                f"is finished when it had no record for {FINISHED_AFTER // DAY} day",
+            )
+
+    def _read(self, owner: Owner) -> Live:
+        found = self.versions.read(owner)
+        assert found is not None
+        offset, head, chunks = found
+        run = Run(id=owner.run, origin=head["origin"])
+        try:
+            live = self.stage.open({"": head["state"], **chunks}, LinkCounts.restore(head["counts"]), offset, run)
+        except Exception as fault:
+            raise StateError(
+                f"state of {owner.name} in run {owner.run or 'live'!r} cannot be read: {fault!r}"
+            ) from fault
+        live.touched_at, live.began_at = head["touched_at"], head.get("began_at", head["touched_at"])
+        return live
+
+    def _rejected(self, incoming: Incoming, fault: RecordError) -> Outgoing:
+        logger.warning("%s rejected (%s): %s", incoming.origin, fault.reason, fault)
+        key = incoming.key if incoming.key is None else incoming.key[:_REJECTED_HEADER_OCTETS]
+        rejected = Rejected(
+            reason=fault.reason, message=f"{fault!s:.2000}", origin=incoming.origin, key=key,
+            headers=_bounded(incoming.headers), value=incoming.value,
+        )  # fmt: skip
+        run = topics.run_of(incoming.headers)
+        return Outgoing(topics.rejected_message(self.namespace, rejected, run, incoming.timestamp), 0)
+
+
+def _bounded(headers: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    octets = sum(len(name) + len(value or b"") for name, value in headers.items())
+    return headers if octets <= _REJECTED_HEADER_OCTETS else {}
+
+
+def _program_fault(origin: Origin, fault: Exception) -> RecordError:
+    """A fault of ours that a record brought out: the record is kept in the rejected topic and the stream goes on."""
+    logger.error("%s brought out a fault of the program", origin, exc_info=fault)
+    return RecordError("program_fault", f"a fault of the program, please report it: {fault!r}")

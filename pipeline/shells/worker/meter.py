@@ -1,0 +1,142 @@
+"""What a stage measures of itself, batch by batch, and the gauges of the links or vehicles that it has. Knows states
+and the clock; knows neither Faust nor how metrics are served."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from pipeline import metrics
+from pipeline.measures.share import RecentShare
+from pipeline.metrics import ORIGINS, Sample, Series, births
+from pipeline.records import SECOND
+from pipeline.shells.worker.lives import Folded, Lives, Place
+from pipeline.shells.worker.versions import Owner
+
+logger = logging.getLogger(__name__)
+
+SHOW_EVERY_SECONDS: Final = 1.0
+_MOST_OF_THE_TIME: Final = 0.05
+"""Share of the time that goes into gauges at most: those of a long flight with thousands of gaps take longer."""
+
+
+class Display(Protocol):
+    """Where samples go: the exporter."""
+
+    def bear(self, series: Iterable[Series]) -> None: ...
+
+    def apply(self, samples: Iterable[Sample]) -> None: ...
+
+    def show(self, scope: str, samples: Iterable[Sample]) -> None: ...
+
+
+@dataclass(slots=True)
+class Meter:
+    """Of one stage."""
+
+    lives: Lives
+    display: Display
+    most_rejected: float = 1.0
+    """Share of a partition's newest records; where more are rejected the worker stops. 1: never."""
+    clock: Callable[[], float] = time.monotonic
+    names: list[str] = field(default_factory=list)
+    """The links or vehicles of the partitions that are assigned."""
+    _moved: set[Place] = field(default_factory=set)
+    _show_at: float = 0.0
+    _shares: dict[int, RecentShare] = field(default_factory=dict)
+    """By partition."""
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        """State has been read back: everything of these partitions is there, as the state says, and nothing else."""
+        self.withdrawn()
+        self.names = self.lives.stage.names(partitions)
+        for name in self.names:
+            self.display.bear(one for one in births(self.lives.stage.subject, name) if one.metric.kind != "gauge")
+            for origin in ORIGINS:
+                self._show((name, origin))
+
+    def withdrawn(self) -> None:
+        """The partitions are another's: what is shown of them goes. Counters stay: they say what was done here."""
+        for name in self.names:
+            for origin in ORIGINS:
+                self.display.show(self._scope((name, origin)), ())
+        self.names = []
+        self._moved.clear()
+        self._shares.clear()
+
+    def taken(self, partitions: Sequence[int], folded: Folded, moved: set[Place], seconds: float) -> None:
+        """A batch is written and let go, `seconds` after it came. `partitions`: of each of its records."""
+        if partitions:
+            self._count(Counter(partitions), folded, seconds)
+        self._moved |= moved
+        self.show_what_moved()
+
+    def too_many_rejected(self) -> str:
+        """Why the worker should stop rather than drain the topic; empty: no reason."""
+        for partition, share in self._shares.items():
+            if share.exceeds(self.most_rejected):
+                return (
+                    f"{share.rejected} of the last {share.records} records of partition {partition} of "
+                    f"{self.lives.stage.source} were rejected, more than the share of {self.most_rejected:g} that is "
+                    "borne (--rejected-share): the worker stops rather than drain the topic. See `relaywatch rejected "
+                    "list`; with the cause mended go on with --rejected-share 1 until what is bad has passed"
+                )
+        return ""
+
+    def show_what_moved(self) -> None:
+        """At most every SHOW_EVERY_SECONDS, and the less often the longer it takes."""
+        began = self.clock()
+        if began < self._show_at:
+            return
+        for place in self._moved:
+            if place[0] in self.names:
+                self._show(place)
+        self._moved.clear()
+        took = self.clock() - began
+        self._show_at = began + max(SHOW_EVERY_SECONDS, took / _MOST_OF_THE_TIME)
+
+    def runs_ended(self, owners: Iterable[Owner]) -> None:
+        """The state of finished runs was dropped: another run may be the newest now."""
+        self._moved |= {(owner.name, origin) for owner in owners for origin in ORIGINS}
+        self.show_what_moved()
+
+    def _count(self, came: Mapping[int, int], folded: Folded, seconds: float) -> None:
+        stage, records = self.lives.stage.name, sum(came.values())
+        rejected = Counter(origin.partition for origin, _ in folded.rejected)
+        for partition, number in came.items():
+            self._shares.setdefault(partition, RecentShare()).add(number, rejected[partition])
+        now = time.time_ns()
+        delivered = [one.published for one in folded.outgoing if one.published is not None]
+        self.display.apply(folded.samples)
+        self.display.apply([
+            Sample(metrics.TAKEN, (stage,), records - len(folded.rejected) - folded.repeated),
+            Sample(metrics.REPEATED, (stage,), folded.repeated),
+            Sample(metrics.REJECTED_RATIO, (stage,), max((one.share for one in self._shares.values()), default=0)),
+            Sample(metrics.BATCH, (stage,), records),
+            Sample(metrics.PROCESSING, (stage,), seconds),
+            Sample(metrics.PROGRESS, (stage,), now / SECOND),
+            *(Sample(metrics.DELIVERY, (origin,), (now - published) / SECOND) for origin, published in delivered),
+        ])  # fmt: skip
+
+    def _show(self, place: Place) -> None:
+        try:
+            samples = list(self._gauges(place))
+        except Exception:
+            # What is shown never stops what is said. Whoever needs a state that cannot be read stops for it.
+            logger.exception("no metrics of %s (%s)", *place)
+            samples = []
+        self.display.show(self._scope(place), samples)
+
+    def _gauges(self, place: Place) -> Iterator[Sample]:
+        """What the state says; 0 where it says nothing of a gauge that is never absent."""
+        name, origin = place
+        known = {(one.metric.name, one.labels): one for one in self.lives.gauges(place)}
+        for metric, labels in births(self.lives.stage.subject, name):
+            if metric.kind == "gauge" and labels[metric.labels.index("origin")] == origin:
+                yield known.pop((metric.name, labels), Sample(metric, labels, 0))
+        yield from known.values()
+
+    def _scope(self, place: Place) -> str:
+        return "/".join((self.lives.stage.name, *place))

@@ -1,0 +1,343 @@
+"""The stages as the worker runs them: one record in, its outputs and metrics out. Knows records and topics;
+knows no Kafka client."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from pipeline import flow, metrics, topics
+from pipeline.channels.sessions import MOST_SESSIONS
+from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
+from pipeline.errors import RecordError
+from pipeline.flow import Refusal
+from pipeline.measures.links import LinkCounts, lateness
+from pipeline.measures.vehicles import opened, vehicle_gauges
+from pipeline.metrics import Sample, StageName, Subject
+from pipeline.mission.model import Mission
+from pipeline.outputs import Flight, Output
+from pipeline.records import Origin, OriginKind, Record, Run, decode_record
+from pipeline.shells.worker.versions import Owner
+from pipeline.telemetry import Telemetry, decode_telemetry
+from pipeline.topics import Message, Rejected, TopicName
+
+
+class State(Protocol):
+    def take_changes(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The pure functions and the states they carry: those of `pipeline.flow`, but for tests."""
+
+    decode: Callable[[Any, Record, Origin, Mission], tuple[Telemetry, ...]]
+    watch: Callable[[Any, Telemetry, Mission, Run], tuple[Output, ...]]
+    obey: Callable[[Any, Given, Mission, Run], tuple[Output | Refusal, ...]]
+    new_link_state: Callable[[], State]
+    restore_link_state: Callable[[Mapping[str, Any]], State]
+    new_vehicle_state: Callable[[], State]
+    restore_vehicle_state: Callable[[Mapping[str, Any]], State]
+
+
+PURE_FLOW: Final = Flow(
+    decode=flow.decode, watch=flow.watch, obey=flow.obey,
+    new_link_state=flow.LinkState, restore_link_state=flow.LinkState.restore,
+    new_vehicle_state=flow.VehicleState, restore_vehicle_state=flow.VehicleState.restore,
+)  # fmt: skip
+
+
+class Incoming(NamedTuple):
+    """A record as Kafka gave it."""
+
+    origin: Origin
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+    timestamp: int
+    """Kafka's: processing time, nanoseconds."""
+
+
+class Outgoing(NamedTuple):
+    message: Message
+    partition: int
+    published: tuple[OriginKind, int] | None = None
+    """Of an alert: origin and Kafka's timestamp of the frames record that led to it, nanoseconds."""
+
+
+@dataclass(slots=True)
+class Live:
+    """The state of one owner while records pass."""
+
+    state: State
+    counts: LinkCounts
+    """Of a link; of all else there is none."""
+    offset: int
+    """Highest offset of the stage's own topic that it contains."""
+    run: Run
+    touched_at: int = 0
+    """Kafka's timestamp of the newest record it contains, nanoseconds."""
+    began_at: int = 0
+    """That of the first."""
+    used_at: float = 0.0
+    """When it was last asked for, on this process's own clock."""
+
+
+Partitions = Mapping[TopicName, int]
+"""How many partitions each topic has, as the cluster says."""
+
+
+class Parsed(NamedTuple):
+    owner: Owner
+    run: Run
+    body: Any
+
+
+class Stage(Protocol):
+    """What differs between the agents."""
+
+    @property
+    def name(self) -> StageName: ...
+
+    @property
+    def subject(self) -> Subject:
+        """Whose states it has."""
+
+    @property
+    def source(self) -> TopicName: ...
+
+    @property
+    def table(self) -> str: ...
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        """Raises RecordError where the record cannot be taken."""
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]: ...
+
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        """Whether the state contains it already, though it stands at a new offset. Raises RecordError where it could
+        not be taken for what the state holds."""
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live: ...
+
+    def names(self, partitions: Collection[int]) -> list[str]:
+        """The links or vehicles of these partitions of the source."""
+
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
+        """Metrics of one link or vehicle that are a function of its state, not of what passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeStage:
+    """frames → telemetry, state per (run, link)."""
+
+    namespace: str
+    mission: Mission
+    partitions: Partitions
+    flow: Flow
+    name: StageName = "decode"
+    subject: Subject = "link"
+    source: TopicName = "frames"
+    table: str = "links"
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        envelope = topics.read_headers(incoming.headers)
+        link = _key(incoming, envelope, self.source)
+        if self.mission.link(link) is None:
+            known = ", ".join(one.name for one in self.mission.links)
+            raise RecordError("unknown_link", f"link is {link!r:.80}; mission {self.mission.name} has {known}")
+        _check_partition(incoming, topics.link_partition(self.mission, link, self.partitions["frames"]), link)
+        return Parsed(Owner(envelope.run.id, link), envelope.run, decode_record(link, incoming.value or b""))
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        outgoing: list[Outgoing] = []
+        samples: list[Sample] = []
+        told = self.flow.decode(live.state, parsed.body, incoming.origin, self.mission)
+        samples += lateness(told, parsed.run.origin)
+        for telemetry in told:
+            message = topics.telemetry_message(self.namespace, telemetry, parsed.run, incoming.timestamp)
+            place = topics.vehicle_partition(self.mission, telemetry.vehicle, self.partitions["telemetry"])
+            outgoing.append(Outgoing(message, place))
+            samples += live.counts.take(telemetry, parsed.run.origin)
+        return outgoing, samples
+
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        if isinstance(live.state, flow.LinkState) and not live.state.sessions.has_room(parsed.body):
+            raise RecordError(
+                "too_many_sessions",
+                f"session {parsed.body.session} would be one of more than {MOST_SESSIONS} of {parsed.owner.name} that "
+                "tell of the same ten minutes",
+            )
+        return False
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
+        state = self.flow.new_link_state() if chunks is None else self.flow.restore_link_state(chunks)
+        return Live(state, counts, offset, run)
+
+    def names(self, partitions: Collection[int]) -> list[str]:
+        names = [one.name for one in self.mission.links]
+        return [
+            one for one in names if topics.link_partition(self.mission, one, self.partitions["frames"]) in partitions
+        ]
+
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
+        return live.counts.gauges(name, live.run.origin)
+
+
+class NoState:
+    """Of a stage that remembers nothing but how far it is."""
+
+    def take_changes(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStage:
+    """commands → telemetry: what people ask for goes into the one order in which `watch` takes everything. A command
+    that comes twice is passed on twice; `watch` knows it by its origin."""
+
+    namespace: str
+    mission: Mission
+    partitions: Partitions
+    name: StageName = "command"
+    subject: Subject = "worker"
+    source: TopicName = "commands"
+    table: str = "commands"
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        envelope = topics.read_headers(incoming.headers)
+        vehicle = _vehicle(incoming, envelope, self)
+        command = decode_command(incoming.value or b"", envelope.id, self.mission)
+        if (command.vehicle, kind_of(command)) != (vehicle, envelope.kind):
+            raise RecordError(
+                REFUSED, f"command {kind_of(command)} of vehicle {command.vehicle!r:.80} stands under key "
+                f"{vehicle!r:.80} and kind {envelope.kind}"
+            )  # fmt: skip
+        return Parsed(Owner(envelope.run.id, vehicle), envelope.run, command)
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        outgoing: list[Outgoing] = []
+        for given in flow.pass_on(parsed.body, incoming.origin, self.mission):
+            place = topics.vehicle_partition(self.mission, given.vehicle, self.partitions["telemetry"])
+            outgoing.append(Outgoing(topics.given_message(self.namespace, given, parsed.run), place))
+        return outgoing, []
+
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        return False
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
+        return Live(NoState(), counts, offset, run)
+
+    def names(self, partitions: Collection[int]) -> list[str]:
+        return []
+
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStage:
+    """telemetry, and commands passed on, → alerts and flights, state per (run, vehicle)."""
+
+    namespace: str
+    mission: Mission
+    partitions: Partitions
+    flow: Flow
+    name: StageName = "watch"
+    subject: Subject = "vehicle"
+    source: TopicName = "telemetry"
+    table: str = "vehicles"
+
+    def parse(self, incoming: Incoming) -> Parsed:
+        envelope = topics.read_headers(incoming.headers)
+        vehicle = _vehicle(incoming, envelope, self)
+        value = incoming.value or b""
+        try:
+            body = decode_given(value) if envelope.kind == "command" else decode_telemetry(value)
+        except (ValueError, TypeError, KeyError, AttributeError) as fault:
+            raise RecordError("undecodable", f"telemetry of {vehicle} cannot be read: {fault!r:.200}") from None
+        return Parsed(Owner(envelope.run.id, vehicle), envelope.run, body)
+
+    def repeats(self, live: Live, parsed: Parsed) -> bool:
+        return isinstance(live.state, flow.VehicleState) and live.state.contains(parsed.body.origin)
+
+    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+        outgoing: list[Outgoing] = []
+        samples: list[Sample] = []
+        for output in self._outputs(live, parsed):
+            if isinstance(output, Refusal):
+                outgoing.append(Outgoing(_refusal(self.namespace, output, incoming, live.run), 0))
+                samples.append(Sample(metrics.REJECTED, (REFUSED,), 1))
+                continue
+            message, vehicle = topics.output_message(self.namespace, output), topics.vehicle_of(output)
+            if isinstance(output, Flight):
+                place = topics.vehicle_partition(self.mission, vehicle, self.partitions["flights"])
+                outgoing.append(Outgoing(message, place))
+                continue
+            place = topics.vehicle_partition(self.mission, vehicle, self.partitions["alerts"])
+            published = topics.published_at(incoming.headers)
+            outgoing.append(Outgoing(message, place, None if published is None else (output.origin, published)))
+            samples += opened(output, parsed.owner.name)
+        return outgoing, samples
+
+    def _outputs(self, live: Live, parsed: Parsed) -> tuple[Output | Refusal, ...]:
+        if isinstance(parsed.body, Given):
+            # Whoever gives a command names the run, and need not know where it came from.
+            return self.flow.obey(live.state, parsed.body, self.mission, live.run)
+        return self.flow.watch(live.state, parsed.body, self.mission, parsed.run)
+
+    def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
+        state = self.flow.new_vehicle_state() if chunks is None else self.flow.restore_vehicle_state(chunks)
+        return Live(state, counts, offset, run)
+
+    def names(self, partitions: Collection[int]) -> list[str]:
+        names = [one.name for one in self.mission.vehicles]
+        return [
+            one
+            for one in names
+            if topics.vehicle_partition(self.mission, one, self.partitions["telemetry"]) in partitions
+        ]
+
+    def gauges(self, name: str, live: Live) -> Iterable[Sample]:
+        if not isinstance(live.state, flow.VehicleState):
+            return ()
+        return vehicle_gauges(name, live.run.origin, live.state, self.mission)
+
+
+def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str:
+    if envelope.topic != topic:
+        raise RecordError("bad_headers", f"record of topic {envelope.topic} stands in {incoming.origin.topic}")
+    if not incoming.key:
+        raise RecordError("no_key", f"record has no key; the key of {topic} is the {topics.TOPICS[topic].key}")
+    try:
+        return incoming.key.decode()
+    except UnicodeDecodeError:
+        raise RecordError("no_key", f"the record's key is not UTF-8: {incoming.key!r:.60}") from None
+
+
+def _vehicle(incoming: Incoming, envelope: topics.Envelope, stage: CommandStage | WatchStage) -> str:
+    """The vehicle in the key of a record that stands where it should."""
+    vehicle, mission = _key(incoming, envelope, stage.source), stage.mission
+    if all(one.name != vehicle for one in mission.vehicles):
+        known = ", ".join(one.name for one in mission.vehicles)
+        raise RecordError("unknown_vehicle", f"vehicle is {vehicle!r:.80}; mission {mission.name} has {known}")
+    _check_partition(
+        incoming, topics.vehicle_partition(mission, vehicle, stage.partitions[stage.source]), vehicle
+    )  # fmt: skip
+    return vehicle
+
+
+def _refusal(namespace: str, refusal: Refusal, incoming: Incoming, run: Run) -> Message:
+    """The command as it was passed on; the message says where it came from."""
+    rejected = Rejected(
+        reason=REFUSED, message=refusal.message, origin=incoming.origin, key=incoming.key, headers=incoming.headers,
+        value=incoming.value,
+    )  # fmt: skip
+    return topics.rejected_message(namespace, rejected, run, incoming.timestamp)
+
+
+def _check_partition(incoming: Incoming, expected: int, name: str) -> None:
+    """State lives where its records come in: in two partitions there would be two halves of it."""
+    if incoming.origin.partition != expected:
+        raise RecordError(
+            "wrong_partition", f"{name} belongs to partition {expected} of {incoming.origin.topic}, "
+            f"the record stands in {incoming.origin.partition}"
+        )  # fmt: skip

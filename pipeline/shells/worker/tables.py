@@ -1,0 +1,39 @@
+"""Faust's table as the worker uses it: Faust replays its changelog, the versions in it are kept apart. Written only by
+awaited sends to the changelog topic (`Guard`), never by `table[key] = value`: that goes through a buffer whose
+flush before a commit can give up."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import faust
+from faust.types import EventT
+
+from pipeline.shells.worker.versions import Versions
+
+
+class VersionedTable(faust.Table):  # type: ignore[type-arg]
+    """A table whose content is `versions`. Replaying a part of the changelog again changes nothing: after a
+    rebalance Faust reads it from an old position over what is newer."""
+
+    logger = logging.getLogger("faust.relaywatch")
+    versions: Versions
+    replayed: int = 0
+    """Entries that were read so far."""
+    unreadable: Callable[[str], object] = staticmethod(lambda message: None)
+    """Told of an entry that is not one of ours. Faust would log what is raised here, and wait for ever."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.versions = Versions()
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        for event in batch:
+            self.replayed += 1
+            key: Any = event.key
+            value: Any = event.value
+            try:
+                self.versions.replay(event.message.partition, key, value)
+            except Exception as fault:
+                where = f"{event.message.topic}/{event.message.partition}@{event.message.offset}"
+                self.unreadable(f"{where}: entry {key!r:.200} is not state of ours: {fault!r}")

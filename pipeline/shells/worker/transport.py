@@ -1,0 +1,176 @@
+"""Faust's app and its Kafka transport, with what they leave out: a producer that writes each record once and in order,
+and only while its worker is a member of the group; a consumer that goes on where the state ends, whatever was
+committed. Both pass on many records at once: Faust's own way costs two tasks for each that comes and a future for each
+that goes. Knows Faust; knows nothing of state."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple, cast
+
+import faust
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import IllegalStateError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.auth import CredentialsT
+from faust.types.transports import ConsumerT, ProducerT, TransportT
+
+from pipeline.shells.security import Security
+from pipeline.shells.worker.inbox import Inbox
+from pipeline.shells.worker.lease import Lease
+
+# A Faust class logs under the name of the module it is in; these lines are Faust's.
+_LOGGER: Final = logging.getLogger("faust.relaywatch")
+
+_HELD_SECONDS: Final = 0.01
+"""How often it is looked whether more may be fetched of a partition of which much waits."""
+
+Starts = Callable[[], Mapping[TP, int]]
+"""Source partition → the offset its state needs next; a partition whose state is not known is left out."""
+
+
+class Outbound(NamedTuple):
+    """One record on its way out."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Producer(driver.Producer):
+    """Idempotent: without, a record sent again after a lost acknowledgement stands twice, or out of order."""
+
+    logger = _LOGGER
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+    def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
+        producer = super()._new_producer(transactional_id)
+        # Here, where requests are made, and not where records are handed over: those wait in between.
+        sender: Any = producer._sender
+        sender._send_produce_req = cast(App, self.app).lease.guards(sender._send_produce_req)
+        return producer
+
+    async def send_all(self, records: Iterable[Outbound]) -> None:
+        """In each partition in this order. Back when the broker has acknowledged every one; raises where it has not."""
+        by_place: dict[tuple[str, int], list[Outbound]] = {}
+        for one in records:
+            by_place.setdefault((one.topic, one.partition), []).append(one)
+        await asyncio.gather(*(self._send_to(*place, those) for place, those in by_place.items()))
+
+    async def _send_to(self, topic: str, partition: int, records: Iterable[Outbound]) -> None:
+        producer = self._ensure_producer()
+        written = []
+        batch = producer.create_batch()
+        for one in records:
+            content = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
+            if batch.append(**content) is None:
+                written.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                # An empty batch takes a record of any size.
+                batch.append(**content)
+        written.append(await producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*written)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Tells the lease what the group's coordinator answers."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        coordinator: Any = self._ensure_consumer()._coordinator
+        coordinator._send_req = cast(App, self.app).lease.watches(coordinator._send_req)
+
+
+class Consumer(driver.Consumer):
+    """Goes on where the state ends, and commits that: Faust's own goes on from what it committed, which can be ahead.
+    Records of a topic that has an inbox go there, a fetch at a time."""
+
+    logger = _LOGGER
+    _committed: Mapping[TP, int] = {}
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:  # noqa: ASYNC109 (Faust's own)
+        """What is left for Faust: the changelogs."""
+        app = cast(App, self.app)
+        if self.flow_active and any(inbox.held for inbox in app.inboxes.values()):
+            # Faust would wait a whole second for the partitions of which it may fetch, and see only then that it may
+            # fetch of the others again.
+            timeout = _HELD_SECONDS
+            if not self._get_active_partitions():
+                await self.sleep(timeout)
+                return {}, set()
+        fetched, active = await super()._wait_next_records(timeout)
+        records = dict(fetched or {})
+        # Where the flow was stopped meanwhile, Faust seeks anew and drops what came.
+        if self.flow_active and not self.should_stop:
+            for place in [one for one in records if one.topic in app.inboxes]:
+                inbox = app.inboxes[place.topic]
+                inbox.put(TP(*place), records.pop(place), self.app.consumer_generation_id, self)
+        return records, active
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Of every partition the offset after its last record that is let go, where that is news."""
+        done = cast(App, self.app).done()
+        news = {one: offset for one, offset in done.items() if self._committed.get(one) != offset}
+        self._committed = done
+        return news
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """The offsets that were sought; Faust asks for them before each start of the streams."""
+        self._committed = {}
+        sought = dict(await super().seek_to_committed())
+        assigned = self.assignment()
+        starts = {one: offset for one, offset in cast(App, self.app).starts().items() if one in assigned}
+        if starts:
+            try:
+                await self.seek_wait(starts)
+            except IllegalStateError:
+                # Taken away meanwhile: the rebalance that did it seeks again.
+                return sought
+        return {**sought, **starts}
+
+
+class Transport(driver.Transport):
+    Consumer: ClassVar[type[ConsumerT]] = Consumer
+    Producer: ClassVar[type[ProducerT]] = Producer
+
+
+class App(faust.App):
+    """Writes no file: its state is in Kafka. `starts` and `done` are set by whoever holds the state, `lease` before the
+    start."""
+
+    logger = _LOGGER
+
+    starts: Starts = staticmethod(dict)
+    lease: Lease
+    done: Starts = staticmethod(dict)
+    """Source partition → the offset after the last record that is let go."""
+    inboxes: Mapping[str, Inbox] = {}
+    """Topic → where its records go."""
+
+    def _new_transport(self) -> TransportT:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> TransportT:
+        return Transport(self.conf.broker_producer, self)
+
+    def _create_directories(self) -> None:
+        """Faust would make a folder in the current directory, which may be read-only."""
+
+
+def credentials(security: Security) -> CredentialsT | None:
+    """The same as `Security.client_options`, in Faust's words; None for a connection in the clear."""
+    options = security.client_options()
+    if security.uses_sasl:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"], password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"], ssl_context=options["ssl_context"],
+        )  # fmt: skip
+    return faust.SSLCredentials(options["ssl_context"]) if security.uses_tls else None

@@ -1,0 +1,231 @@
+"""The order of writing, and what ends a worker: without a broker."""
+
+import asyncio
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.worker import guard as module
+from pipeline.shells.worker.exporter import Exporter
+from pipeline.shells.worker.guard import Guard
+from pipeline.shells.worker.inbox import Inbox, Waiting
+from pipeline.shells.worker.lives import DAY, Lives
+from pipeline.shells.worker.meter import Meter
+from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming
+from pipeline.shells.worker.transport import Outbound
+from pipeline.shells.worker.versions import Versions, progress_entry
+from tests.shells.worker.leaving import Left, leaving
+from tests.shells.worker.test_lives import MISSION, PARTITIONS, incoming
+
+PLACE = TP("relay.frames", 0)
+CHANGELOG = "relay.worker-links-changelog"
+
+
+class Kafka:
+    """Takes sends and acknowledges them when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[list[tuple[str, bytes]], asyncio.Future[None]]] = []
+        self.fail = ""
+
+    async def send_all(self, records: Iterable[Outbound]) -> None:
+        places = [(one.topic, one.key) for one in records]
+        if any(topic == self.fail for topic, _ in places):
+            raise OSError("the broker is away")
+        if places:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.sent.append((places, future))
+            await future
+
+    @property
+    def topics(self) -> list[str]:
+        """Of what waits to be acknowledged."""
+        return sorted({topic for places, future in self.sent if not future.done() for topic, _ in places})
+
+    def acknowledge(self) -> list[tuple[str, bytes]]:
+        """What waited for it."""
+        waiting = [one for one in self.sent if not one[1].done()]
+        for _, future in waiting:
+            future.set_result(None)
+        return [one for places, _ in waiting for one in places]
+
+
+def arrived(records: list[Incoming], generation: int = 1) -> list[Any]:
+    return [
+        Waiting(
+            SimpleNamespace(
+                topic=one.origin.topic, partition=one.origin.partition, offset=one.origin.offset, key=one.key,
+                value=one.value, headers=tuple(one.headers.items()), timestamp=one.timestamp // 1_000_000,
+            ),  # type: ignore[arg-type]
+            generation,
+            len(one.value or b""),
+        )
+        for one in records
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    return leaving(module, monkeypatch)
+
+
+def made(kafka: Kafka, next_offset: int = 0) -> Guard:
+    versions = Versions()
+    app: Any = SimpleNamespace(producer=kafka, consumer_generation_id=1, consumer=SimpleNamespace())
+    table: Any = SimpleNamespace(versions=versions, changelog_topic_name=CHANGELOG)
+    lives = Lives(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW), "relay", versions)
+    guard = Guard(app, Cluster("127.0.0.1:1"), lives, table, Inbox(200), Meter(lives, Exporter()))
+    guard.owned, guard.next_offsets = True, {PLACE: next_offset}
+    return guard
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 (nothing tells when the step has come so far)
+            await asyncio.sleep(0)
+
+
+@pytest.mark.asyncio
+async def test_outputs_then_chunks_then_heads_then_progress_are_acknowledged_before_a_record_is_let_go() -> None:
+    kafka = Kafka()
+    guard = made(kafka)
+    step = asyncio.ensure_future(guard._step(arrived(incoming(100))))
+    changelog: list[bytes] = []
+    for expected in ("relay.telemetry", CHANGELOG, CHANGELOG):
+        await until(lambda: kafka.topics)
+        assert kafka.topics == [expected]
+        assert guard.done() == {}
+        last = kafka.acknowledge()
+        changelog += [key for topic, key in last if topic == CHANGELOG]
+    await step
+    assert guard.done() == {PLACE: 100}
+    chunks, heads = changelog[:-2], changelog[-2:]
+    assert chunks
+    assert all(b"|rover-a|" in key and not key.endswith(b'|"') for key in chunks)
+    assert heads == [b'"run-1|rover-a|"', b'"~0"']
+    assert guard.table.versions.progress == {0: 99}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fails", ["relay.telemetry", CHANGELOG])
+async def test_a_send_that_fails_ends_the_worker_and_lets_no_record_go(fails: str, left: list[tuple[int, str]]) -> None:
+    kafka = Kafka()
+    kafka.fail = fails
+    guard = made(kafka)
+    step = asyncio.ensure_future(guard._guarded(guard._step(arrived(incoming(100)))))
+    while not step.done():
+        kafka.acknowledge()
+        await asyncio.sleep(0)
+    assert isinstance(step.exception(), Left)
+    assert [status for status, _ in left] == [EXIT_FAILED]
+    assert guard.done() == {}
+    assert guard.table.versions.progress == {}
+
+
+@pytest.mark.asyncio
+async def test_a_record_that_did_not_come_ends_the_worker(
+    left: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stands(bootstrap: str, place: TP, offset: int) -> int:
+        return offset
+
+    monkeypatch.setattr(module, "first_offset_from", stands)
+    records = incoming(10)
+    with pytest.raises(Left):
+        await made(Kafka())._step(arrived(records[:4] + records[5:]))
+    assert left == [
+        (EXIT_HOLE, "relay.frames/0: record 4 was not delivered, 5 came; starting again from the state")
+    ]  # fmt: skip
+
+
+@pytest.mark.asyncio
+async def test_an_offset_without_a_record_is_no_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(bootstrap: str, place: TP, offset: int) -> int:
+        return offset + 1
+
+    monkeypatch.setattr(module, "first_offset_from", gone)
+    kafka, records = Kafka(), incoming(10)
+    guard = made(kafka)
+    step = asyncio.ensure_future(guard._step(arrived(records[:4] + records[5:])))
+    while not step.done():
+        kafka.acknowledge()
+        await asyncio.sleep(0)
+    await step
+    assert guard.done() == {PLACE: 10}
+
+
+@pytest.mark.asyncio
+async def test_records_of_an_earlier_assignment_are_neither_used_nor_let_go() -> None:
+    kafka = Kafka()
+    guard = made(kafka)
+    await guard._step(arrived(incoming(5), generation=0))
+    guard.revoked()
+    await guard._step(arrived(incoming(5)))
+    assert (kafka.sent, guard.done()) == ([], {})
+
+
+def _started(first: int, end: int, done: int | None) -> int:
+    guard = made(Kafka())
+    if done is not None:
+        entry = progress_entry(0, done)
+        guard.table.versions.replay(0, entry.key, {"now": [done, None]})
+    return guard._start(PLACE, first, end)
+
+
+def test_a_partition_goes_on_after_the_last_record_in_its_state() -> None:
+    assert _started(first=0, end=50, done=None) == 0
+    assert _started(first=7, end=50, done=None) == 7
+    assert _started(first=0, end=50, done=41) == 42
+    assert _started(first=0, end=50, done=49) == 50
+
+
+def test_records_that_retention_deleted_unread_are_said_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    assert _started(first=30, end=50, done=9) == 30
+    assert "relay.frames/0: records 10 to 29 were deleted before they were read" in caplog.text
+
+
+def test_a_topic_that_ends_before_its_state_was_made_anew(left: list[tuple[int, str]]) -> None:
+    with pytest.raises(Left):
+        _started(first=0, end=10, done=10)
+    assert left[0][0] == EXIT_NEVER_AGAIN
+    assert "ends at 10 and the state holds its records up to 10: the topic was made anew" in left[0][1]
+
+
+@pytest.mark.asyncio
+async def test_a_run_of_which_older_records_still_wait_to_be_read_is_not_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was away for two days goes on with a backlog: its clock says that the run is over, the log does
+    not."""
+    records, kafka = incoming(60), Kafka()
+    guard = made(kafka)
+    await _acknowledged(kafka, guard._step(arrived(records[:50])))
+    waiting: dict[str, Any] = {"end": 60, "first": SimpleNamespace(timestamp=records[50].timestamp // 1_000_000)}
+
+    async def ends_of(cluster: Cluster, places: list[TP]) -> dict[TP, tuple[int, int]]:
+        return dict.fromkeys(places, (0, waiting["end"]))
+
+    async def first_record_from(cluster: Cluster, place: TP, offset: int) -> Any:
+        assert (place, offset) == (PLACE, 50)
+        return waiting["first"]
+
+    monkeypatch.setattr(module, "ends_of", ends_of)
+    monkeypatch.setattr(module, "first_record_from", first_record_from)
+    two_days_later = records[50].timestamp + 2 * DAY
+    await _acknowledged(kafka, guard._drop_finished(two_days_later))
+    assert guard.lives.finished(two_days_later)[0]
+    # Read to its end, it is.
+    waiting["end"] = 50
+    await _acknowledged(kafka, guard._drop_finished(two_days_later))
+    assert not guard.lives.finished(two_days_later)[0]
+
+
+async def _acknowledged(kafka: Kafka, work: Any) -> None:
+    step = asyncio.ensure_future(work)
+    while not step.done():
+        kafka.acknowledge()
+        await asyncio.sleep(0)
+    await step

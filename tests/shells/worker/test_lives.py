@@ -1,0 +1,319 @@
+"""What a batch comes to does not depend on its borders, and a record that fails changes nothing."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from pipeline import topics
+from pipeline.channels.sessions import MOST_SESSIONS
+from pipeline.errors import RecordError
+from pipeline.records import FramesReceived, Origin, Run
+from pipeline.shells.worker.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, IDLE_SECONDS, Lives
+from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
+from pipeline.shells.worker.versions import Entry, Owner, StateError, Versions
+from pipeline.topics import TOPICS, TopicName
+from tests.build import scenario, scenario_records
+
+MISSION = scenario("frames-late").mission
+PARTITIONS: dict[TopicName, int] = {name: topic.partitions for name, topic in TOPICS.items()}
+RUN = Run(id="run-1", origin="test")
+STARTED = 1_700_000_000 * 1_000_000_000
+
+
+def incoming(count: int | None = None, run: Run = RUN) -> list[Incoming]:
+    """The records of a scenario as Kafka would give them."""
+    taken = []
+    for offset, record in enumerate(scenario_records("frames-late")[:count]):
+        message = topics.frames_message("relay", record, run)
+        origin = Origin("relay.frames", 0, offset)
+        taken.append(Incoming(origin, message.key, message.value, dict(message.headers), STARTED + offset))
+    return taken
+
+
+def arrived(outgoing: list[Outgoing]) -> list[Incoming]:
+    """Telemetry as `watch` gets it."""
+    return [
+        Incoming(Origin("relay.telemetry", one.partition, offset), one.message.key, one.message.value,
+                 dict(one.message.headers), STARTED + offset)
+        for offset, one in enumerate(outgoing)
+    ]  # fmt: skip
+
+
+class Log:
+    """A stage and its changelog, without a broker."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.lives = Lives(stage, "relay", Versions())
+        self.entries: list[Entry] = []
+        self.outgoing: list[Outgoing] = []
+
+    def take(self, batch: list[Incoming]) -> list[Outgoing]:
+        outgoing: list[Outgoing] = []
+        for folded, changes, _ in self.lives.take(batch):
+            for change in changes:
+                self.entries += [*change.entries, change.head_entry]
+            self.lives.written(folded, changes)
+            outgoing += folded.outgoing
+        self.outgoing += outgoing
+        return outgoing
+
+    def restart(self) -> None:
+        versions = Versions()
+        for entry in self.entries:
+            versions.replay(entry.partition, entry.key, orjson.loads(entry.value) if entry.value else None)
+        self.lives = Lives(self.stage, "relay", versions)
+        self.lives.restored()
+
+    def contents(self) -> dict[str, bytes]:
+        """Owner and chunk → value, as it stands at the end."""
+        found = {}
+        for owner, kept in self.lives.versions.owners.items():
+            assert kept.head is not None
+            found[owner.key("")] = kept.head.value
+            found |= {
+                owner.key(name): version.value
+                for name, version in kept.those_of_head().items()
+                if version.value != b"null"
+            }
+        return found
+
+
+def decode_log() -> Log:
+    return Log(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW))
+
+
+def watch_log() -> Log:
+    return Log(WatchStage("relay", MISSION, PARTITIONS, PURE_FLOW))
+
+
+def batches(records: list[Incoming], chance: random.Random, largest: int) -> Iterator[list[Incoming]]:
+    start = 0
+    while start < len(records):
+        end = start + chance.randint(1, largest)
+        yield records[start:end]
+        start = end
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_comes_out_and_what_is_kept_do_not_depend_on_batches_or_restarts(seed: int) -> None:
+    chance = random.Random(seed)
+    logs = [(decode_log(), watch_log()), (decode_log(), watch_log())]
+    for decode, watch in logs:
+        for batch in batches(incoming(), chance, 400 if decode is logs[0][0] else 90):
+            decode.take(batch)
+            if decode is not logs[0][0] and chance.random() < 0.3:
+                decode.restart()
+        for batch in batches(arrived(decode.outgoing), chance, 400 if decode is logs[0][0] else 90):
+            watch.take(batch)
+            if decode is not logs[0][0] and chance.random() < 0.3:
+                watch.restart()
+    (one_decode, one_watch), (other_decode, other_watch) = logs
+    assert one_decode.outgoing == other_decode.outgoing
+    assert one_watch.outgoing == other_watch.outgoing
+    assert [one for one in one_watch.outgoing if one.message.topic == "relay.alerts"]
+    # To the octet: by these octets a state is known to be whole.
+    assert one_decode.contents() == other_decode.contents()
+    assert one_watch.contents() == other_watch.contents()
+
+
+def test_a_record_that_was_taken_is_not_taken_again() -> None:
+    log, records = decode_log(), incoming(120)
+    log.take(records[:90])
+    assert log.take(records[:90]) == []
+    log.restart()
+    assert [one.message for one in log.take(records)] == [one.message for one in log.outgoing[90:]]
+    assert len(log.outgoing) == 120
+
+
+def failing(at: Origin, fault: Exception) -> DecodeStage:
+    """A decode with a fault that one record brings out, after it has changed the state."""
+
+    def decode(state, record, origin, mission):  # type: ignore[no-untyped-def]
+        told = PURE_FLOW.decode(state, record, origin, mission)
+        if origin == at:
+            raise fault
+        return told
+
+    return DecodeStage("relay", MISSION, PARTITIONS, replace(PURE_FLOW, decode=decode))
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(ZeroDivisionError("ours"), "program_fault"), (RecordError("undecodable", "theirs"), "undecodable")],
+)
+def test_a_record_that_fails_half_way_is_rejected_and_changes_no_state(fault: Exception, reason: str) -> None:
+    records = incoming(150)
+    log = Log(failing(records[130].origin, fault))
+    undisturbed = decode_log()
+    for batch in (records[:70], records[70:150]):
+        log.take(batch)
+    for batch in (records[:70], records[70:130] + records[131:150]):
+        undisturbed.take(batch)
+    good = [one for one in log.outgoing if one.message.topic == "relay.telemetry"]
+    [bad] = [one for one in log.outgoing if one.message.topic == "relay.rejected"]
+    assert good == undisturbed.outgoing
+    assert log.contents() == undisturbed.contents()
+    body = orjson.loads(bad.message.value)
+    assert (body["reason"], body["origin"]["offset"]) == (reason, 130)
+
+
+def test_a_record_whose_output_kafka_would_refuse_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = incoming(30)
+    largest = max(len(one.message.value) for one in decode_log().take(records))
+    limit = largest + 4096
+    monkeypatch.setitem(topics.TOPICS, "telemetry", replace(topics.TOPICS["telemetry"], max_message_octets=limit))
+    reasons = [
+        orjson.loads(one.message.value)["reason"]
+        for one in decode_log().take(records)
+        if one.message.topic == "relay.rejected"
+    ]
+    assert reasons
+    assert set(reasons) == {"too_large"}
+
+
+def test_headers_without_measure_do_not_make_a_rejected_record_too_large() -> None:
+    [bad] = decode_log().take([incoming(1)[0]._replace(headers={"x": bytes(3 << 20)}, key=bytes(3 << 20))])
+    assert orjson.loads(bad.message.value)["reason"] == "bad_headers"
+    assert len(bad.message.value) + len(bad.message.key) < 1 << 20
+
+
+def test_a_run_without_records_for_a_day_is_over_and_its_state_goes() -> None:
+    log, records = decode_log(), incoming(120)
+    log.take(records[:100])
+    live = [one._replace(headers=dict(topics.frames_message("relay", record, Run()).headers))
+            for one, record in zip(records, scenario_records("frames-late"))]  # fmt: skip
+    log.take([one._replace(origin=one.origin._replace(offset=200 + one.origin.offset)) for one in live[:100]])
+    newest = records[99].timestamp
+
+    def sweep(now: int) -> tuple[int, int]:
+        ends, leftovers = log.lives.finished(now)
+        log.entries += [end.head_entry for end in ends]
+        log.lives.ended(ends)
+        leftovers += [entry for end in ends for entry in log.lives.versions.leftovers(end.owner, head=False)]
+        log.entries += leftovers
+        log.restart()
+        return len(ends), len(leftovers)
+
+    assert sweep(newest + FINISHED_AFTER) == (0, 0)
+    ended, dropped = sweep(newest + FINISHED_AFTER + 1)
+    assert ended == 1
+    assert dropped > 0
+    assert sweep(newest + FINISHED_AFTER + DAY) == (0, 0)
+    # Live state stays, and goes on.
+    assert {began.owner.run for began in log.lives.newest.values()} == {""}
+    late = log.take([records[100]._replace(origin=Origin("relay.frames", 0, 400))])
+    assert orjson.loads(late[0].message.value)["reason"] == "run_over"
+    assert sweep(newest + FORGOTTEN_AFTER + 1) == (0, 1)
+    assert {owner.run for owner in log.lives.versions.owners} == {""}
+
+
+def test_the_state_of_a_run_that_rests_is_put_away_and_read_again_when_its_records_come() -> None:
+    log, undisturbed, now = decode_log(), decode_log(), 0.0
+    log.lives.clock = lambda: now
+    resting, other = incoming(), Run(id="run-2", origin="test")
+    log.take(resting[:200])
+    now += IDLE_SECONDS - 1
+    log.take([replaced(one, 1_000) for one in incoming(1, other)])
+    assert [owner.run for owner in log.lives.at_hand] == [RUN.id, other.id]
+    now += 2
+    log.take([replaced(one, 1_001) for one in incoming(2, other)[1:]])
+    assert [owner.run for owner in log.lives.at_hand] == [other.id]
+    log.take([replaced(one, 2_000 + one.origin.offset) for one in resting[200:]])
+    undisturbed.take([replaced(one, 2_000 + one.origin.offset) if one.origin.offset >= 200 else one for one in resting])
+    of_the_run = [key for key in undisturbed.contents() if RUN.id in key]
+    assert {key: log.contents()[key] for key in of_the_run} == undisturbed.contents()
+
+
+def replaced(one: Incoming, offset: int) -> Incoming:
+    return one._replace(origin=one.origin._replace(offset=offset))
+
+
+def test_state_that_cannot_be_read_stops_the_worker_and_is_no_records_fault() -> None:
+    log, records = decode_log(), incoming(120)
+    log.take(records[:100])
+    log.entries = [entry for entry in log.entries if entry.key.count("|") != 2 or not entry.key.split("|")[2]]
+    log.restart()
+    with pytest.raises(StateError, match="state of rover-a in run 'run-1' at offset 99 is not whole"):
+        log.lives.fold(records[100:])
+
+
+def test_a_publisher_that_names_ever_new_runs_fills_no_memory_and_hinders_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.shells.worker.lives.MOST_RUNS", 3)
+    log, one_by_one = decode_log(), decode_log()
+    flood = [
+        incoming(1, Run(id=f"run-{number}", origin="test"))[0]._replace(origin=Origin("relay.frames", 0, number))
+        for number in range(6)
+    ]
+    live = incoming(1, Run())[0]._replace(origin=Origin("relay.frames", 0, 6))
+    known = incoming(2, Run(id="run-0", origin="test"))[1]._replace(origin=Origin("relay.frames", 0, 7))
+    for record in [*flood, live, known]:
+        one_by_one.take([record])
+    log.take([*flood, live, known])
+    assert log.outgoing == one_by_one.outgoing
+    rejected = [body for one in log.outgoing if "reason" in (body := orjson.loads(one.message.value))]
+    assert [(one["reason"], one["origin"]["offset"]) for one in rejected] == [
+        ("too_many_runs", 3), ("too_many_runs", 4), ("too_many_runs", 5),
+    ]  # fmt: skip
+    assert {owner.run for owner in log.lives.versions.owners} == {"", "run-0", "run-1", "run-2"}
+    # A run that is finished makes room.
+    ends, _ = log.lives.finished(STARTED + FINISHED_AFTER + 8)
+    log.lives.ended(ends)
+    log.take([flood[5]._replace(origin=Origin("relay.frames", 0, 8))])
+    assert Owner("run-5", "rover-a") in log.lives.versions.owners
+
+
+def test_a_publisher_that_names_ever_new_sessions_is_stopped_and_those_that_are_known_go_on() -> None:
+    record = next(one for one in scenario_records("frames-late") if isinstance(one, FramesReceived))
+
+    def of(session: int, offset: int) -> Incoming:
+        message = topics.frames_message("relay", replace(record, session=session), RUN)
+        origin = Origin("relay.frames", 0, offset)
+        return Incoming(origin, message.key, message.value, dict(message.headers), STARTED + offset)
+
+    log = decode_log()
+    flood = [of(record.session + offset, offset) for offset in range(MOST_SESSIONS + 2)]
+    known = of(record.session, MOST_SESSIONS + 2)
+    log.take(flood[:150])
+    log.restart()
+    log.take([*flood[150:], known])
+    rejected = [body for one in log.outgoing if "reason" in (body := orjson.loads(one.message.value))]
+    assert [(one["reason"], one["origin"]["offset"]) for one in rejected] == [
+        ("too_many_sessions", MOST_SESSIONS), ("too_many_sessions", MOST_SESSIONS + 1),
+    ]  # fmt: skip
+    assert len(log.outgoing) == MOST_SESSIONS + 3
+
+
+def test_a_record_with_which_an_entry_of_state_would_outgrow_its_bound_is_rejected_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would be taken again at each restart, and stop the stream for ever."""
+    monkeypatch.setattr("pipeline.shells.worker.versions.MAX_CHUNK_OCTETS", 1_000)
+    records, log = incoming(120), decode_log()
+    log.take(records[:20])
+    log.take(records[20:])
+    rejected = [body for one in log.outgoing if "reason" in (body := orjson.loads(one.message.value))]
+    assert {one["reason"] for one in rejected} == {"state_full"}
+    assert "octets; a chunk has fewer than 1000" in rejected[0]["message"]
+    assert 0 < len(rejected) < len(records) == len(log.outgoing)
+    # What was rejected left no trace in the state: it is whole, and goes on.
+    refused = {one["origin"]["offset"] for one in rejected}
+    taken = decode_log()
+    for record in records:
+        if record.origin.offset not in refused:
+            taken.take([record])
+    assert log.lives.versions.owners.keys() == taken.lives.versions.owners.keys()
+    for owner in taken.lives.versions.owners:
+        assert state_of(log, owner) == state_of(taken, owner)
+
+
+def state_of(log: Log, owner: Owner) -> Any:
+    found = log.lives.versions.read(owner)
+    assert found is not None
+    return found[1]["state"], found[2]

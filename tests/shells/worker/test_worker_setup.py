@@ -1,0 +1,55 @@
+"""How the worker is set up, without a broker."""
+
+import asyncio
+from importlib.metadata import version
+
+import pytest
+
+from pipeline.shells.kafka.topics_needed import changelog_topic
+from pipeline.shells.settings import Settings
+from pipeline.shells.worker.app import PINNED, VersionError, build_app, check_versions
+from pipeline.shells.worker.exporter import Exporter
+from pipeline.shells.worker.transport import Consumer, Producer
+from pipeline.topics import TOPICS
+from tests.build import root, scenario
+
+PARTITIONS = {name: topic.partitions for name, topic in TOPICS.items()}
+
+
+def test_another_version_of_faust_than_the_proven_one_is_refused() -> None:
+    check_versions()
+    with pytest.raises(VersionError, match=r"found mode-streaming 0\.7\.1 \(needed: 9\.9\)\. Install those of"):
+        check_versions({**PINNED, "mode-streaming": "9.9"})
+
+
+def test_the_proven_versions_are_those_of_the_lock() -> None:
+    lock = (root() / "requirements.lock").read_text()
+    for name, pinned in PINNED.items():
+        assert f"{name}=={pinned}" in lock
+        assert version(name) == pinned
+
+
+@pytest.mark.asyncio
+async def test_two_workers_can_be_built_in_one_process_and_share_nothing() -> None:
+    mission = scenario("flight-72").mission
+    first, second = (build_app(Settings(namespace=name), mission, PARTITIONS, Exporter()) for name in ("one", "two"))
+    assert first.app.conf.id == "one.worker"
+    assert second.app.conf.id == "two.worker"
+    assert [guard.table.changelog_topic_name for guard in second.guards] == [
+        changelog_topic("two", "links"), changelog_topic("two", "commands"), changelog_topic("two", "vehicles"),
+    ]  # fmt: skip
+    assert set(first.app.inboxes) == {"one.frames", "one.commands", "one.telemetry"}
+    assert first.app.inboxes["one.frames"] is first.guards[0].inbox
+    assert first.guards[0].lock is not second.guards[0].lock
+    assert len(first.app.agents) == 3
+    await asyncio.sleep(0)
+
+
+@pytest.mark.asyncio
+async def test_the_producer_is_idempotent_and_the_consumer_goes_by_the_state() -> None:
+    worker = build_app(Settings(), scenario("flight-72").mission, PARTITIONS, Exporter())
+    producer = worker.app.transport.create_producer()
+    assert isinstance(producer, Producer)
+    assert producer._settings_extra() == {"acks": "all", "enable_idempotence": True}
+    assert worker.app.transport.Consumer is Consumer
+    assert worker.not_ready() == "not ready: state of links is being read back"
