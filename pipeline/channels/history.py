@@ -2,7 +2,7 @@
 counts and times; does not know octets, checks or packets."""
 
 import struct
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from typing import Final, NamedTuple
 
 from pipeline.channels.chunks import Chunks
@@ -104,8 +104,9 @@ class History:
             run = before
         else:
             run = Run(at, count, at, 1)
-            insort(row, run)
-            place = row.index(run, max(0, place - 1)) + 1
+            place = bisect_right(row, run)
+            row.insert(place, run)
+            place += 1
         after = row[place] if place < len(row) else None
         if (
             after is not None

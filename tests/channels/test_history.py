@@ -46,6 +46,12 @@ def test_counts_go_round_within_a_run() -> None:
     assert came.covers(0, 6 * PERIOD)
 
 
+@given(st.permutations(range(6)))
+def test_frames_of_one_time_come_in_any_order_of_their_counts(counts: list[int]) -> None:
+    came = history(frames=[(2 * count, 0) for count in counts])
+    assert all(came.covers(2 * count, 0) for count in counts)
+
+
 def test_the_nearest_frame_is_nearest_in_time_and_has_its_count() -> None:
     came = history(frames=[*stream(0, 10), *stream(100, 10, at=100 * PERIOD)])
     near = came.nearest(40 * PERIOD, 30 * SECOND)
