@@ -1,33 +1,41 @@
-"""The share of a stage's newest records that were rejected. Knows counts only."""
+"""The share of a partition's newest records that were rejected. Knows counts only."""
 
-from collections import deque
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 WINDOW_RECORDS: Final = 200
-"""So many records are looked at, and the rest of the batch in which the oldest of them came."""
+"""So many records are looked at, and the rest of the lot in which the oldest of them came."""
+_LOT_RECORDS: Final = 20
+"""Small batches are put together to lots of so many: what is remembered is short, however small they are."""
 
 
-class _Batch(NamedTuple):
+class Lot(NamedTuple):
+    """Records that came one after the other."""
+
     records: int
     rejected: int
 
 
-@dataclass(slots=True)
-class RecentShare:
-    batches: deque[_Batch] = field(default_factory=deque)
-    records: int = 0
-    rejected: int = 0
+class RecentShare(NamedTuple):
+    lots: tuple[Lot, ...] = ()
+    """In order of arrival."""
 
-    def add(self, records: int, rejected: int) -> None:
-        """One batch."""
-        self.batches.append(_Batch(records, rejected))
-        self.records += records
-        self.rejected += rejected
-        while self.records - self.batches[0].records >= WINDOW_RECORDS:
-            oldest = self.batches.popleft()
-            self.records -= oldest.records
-            self.rejected -= oldest.rejected
+    def with_batch(self, records: int, rejected: int) -> "RecentShare":
+        """And one batch more."""
+        lots = [*self.lots, Lot(records, rejected)]
+        if len(lots) > 1 and lots[-2].records < _LOT_RECORDS:
+            lots[-2:] = [Lot(lots[-2].records + records, lots[-2].rejected + rejected)]
+        waiting = sum(one.records for one in lots)
+        while waiting - lots[0].records >= WINDOW_RECORDS:
+            waiting -= lots.pop(0).records
+        return RecentShare(tuple(lots))
+
+    @property
+    def records(self) -> int:
+        return sum(one.records for one in self.lots)
+
+    @property
+    def rejected(self) -> int:
+        return sum(one.rejected for one in self.lots)
 
     @property
     def share(self) -> float:
@@ -37,3 +45,10 @@ class RecentShare:
     def exceeds(self, limit: float) -> bool:
         """Whether more than `limit` of a whole window was rejected."""
         return self.records >= WINDOW_RECORDS and self.share > limit
+
+    def to_json(self) -> list[list[int]]:
+        return [list(one) for one in self.lots]
+
+    @classmethod
+    def from_json(cls, lots: list[list[int]]) -> "RecentShare":
+        return cls(tuple(Lot(*one) for one in lots))

@@ -43,7 +43,12 @@ def test_a_worker_stops_rather_than_drain_a_topic_and_goes_on_when_it_is_told_to
     assert running.text().count(" started") == 1, "no start cures it"
     assert f"ended with exit status {EXIT_NEVER_AGAIN}" not in running.text()
     assert "records of partition 0 of frames were rejected, more than the share of 0.5 that is borne" in running.text()
-    assert len(asyncio.run(read(kafka, topics, "rejected"))) < BAD
+    drained = len(_rejected(kafka, topics))
+    assert drained < BAD
+
+    with worker(kafka, topics, tmp_path, "--instance", "one", supervised=True) as running:
+        assert running.process.wait(60) == COULD_NOT_RUN, running.text()
+    assert len(_rejected(kafka, topics)) == drained, "whoever starts it again in spite of it moves it no further"
 
     with worker(kafka, topics, tmp_path, "--instance", "one", "--rejected-share", "1") as running:
         asyncio.run(wait_until_done(kafka, topics, running))

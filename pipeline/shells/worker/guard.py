@@ -8,6 +8,7 @@ can pass over unacknowledged records, records can vanish at start-up or rebalanc
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -19,6 +20,7 @@ from faust.types import TP
 
 from pipeline import topics
 from pipeline.errors import RelayWatchError
+from pipeline.measures.share import RecentShare
 from pipeline.records import Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
@@ -77,6 +79,7 @@ class Guard:
             self.meter.assigned(self.partitions)
         # Taken away again while the log was asked: another recovery follows.
         self.owned = revocations == self.revocations
+        self._stop_if_drained()
 
     def starts(self) -> Mapping[TP, int]:
         """Where the streams go on. The state alone decides: what Faust commits is for people who look at the lag."""
@@ -143,29 +146,45 @@ class Guard:
         generation = self.app.consumer_generation_id
         # What an earlier owner's fetch left is neither used nor let go.
         records = [one.record for one in taken if self.owned and one.generation == generation]
-        progress = await self._check_holes(records)
+        reached = await self._check_holes(records)
         # Progress is written last: what it covers is in outputs and state already.
         done = self.table.versions.progress
         new = [_incoming(one) for one in records if one.offset > done.get(one.partition, -1)]
         whole, moved = Folded(repeated=len(records) - len(new)), set[Place]()
+        progress: list[Entry] = []
         for folded, changes, is_last in self.lives.take(new):
+            whole.add(folded)
             await self._send_all(
                 Outbound(one.topic, place, one.key, one.value, one.headers) for one, place, _ in folded.outgoing
             )
             await self._write([entry for change in changes for entry in change.entries])
             # In one partition, in this order, by an idempotent producer: progress is never without its heads.
-            await self._write([*(change.head_entry for change in changes), *(progress if is_last else ())])
+            if is_last:
+                progress = self._progress(reached, new, whole)
+            await self._write([*(change.head_entry for change in changes), *progress])
             moved |= self.lives.written(folded, changes)
-            whole.add(folded)
         for entry in progress:
             # This lets the records go.
             self.table.versions.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
-        self.meter.taken([one.partition for one in records], whole, moved, time.monotonic() - began)
-        if reason := self.meter.too_many_rejected():
+        self.meter.taken(len(records), whole, moved, time.monotonic() - began)
+        self._stop_if_drained()
+
+    def _stop_if_drained(self) -> None:
+        if self.owned and (reason := self.meter.too_many_rejected()):
             leave(EXIT_NEVER_AGAIN, reason)
 
-    async def _check_holes(self, records: Iterable[ConsumerRecord[Any, Any]]) -> list[Entry]:
-        """The progress these records make; ends the process where one before them did not come."""
+    def _progress(self, reached: Mapping[int, int], new: Iterable[Incoming], whole: Folded) -> list[Entry]:
+        """How far each partition is done with, and what share of its newest records was rejected."""
+        came = Counter(one.origin.partition for one in new)
+        rejected = Counter(origin.partition for origin, _ in whole.rejected)
+        shares = self.table.versions.shares
+        return [
+            progress_entry(one, offset, shares.get(one, RecentShare()).with_batch(came[one], rejected[one]))
+            for one, offset in reached.items()
+        ]
+
+    async def _check_holes(self, records: Iterable[ConsumerRecord[Any, Any]]) -> dict[int, int]:
+        """Partition → how far these records bring it; ends the process where one before them did not come."""
         done: dict[int, int] = {}
         for record in records:
             place = TP(record.topic, record.partition)
@@ -175,7 +194,7 @@ class Guard:
             self.next_offsets[place] = max(expected, record.offset + 1)
             done[record.partition] = max(done.get(record.partition, -1), record.offset)
         before = self.table.versions.progress
-        return [progress_entry(one, offset) for one, offset in done.items() if offset > before.get(one, -1)]
+        return {one: offset for one, offset in done.items() if offset > before.get(one, -1)}
 
     async def _check_gap(self, place: TP, expected: int, came: int) -> None:
         """A producer's transactions and compaction leave offsets without a record; all else is a hole."""

@@ -3,13 +3,11 @@ and the clock; knows neither Faust nor how metrics are served."""
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pipeline import metrics
-from pipeline.measures.share import RecentShare
 from pipeline.metrics import ORIGINS, Sample, Series, births
 from pipeline.records import SECOND
 from pipeline.shells.worker.lives import Folded, Lives, Place
@@ -45,8 +43,6 @@ class Meter:
     """The links or vehicles of the partitions that are assigned."""
     _moved: set[Place] = field(default_factory=set)
     _show_at: float = 0.0
-    _shares: dict[int, RecentShare] = field(default_factory=dict)
-    """By partition."""
 
     def assigned(self, partitions: Collection[int]) -> None:
         """State has been read back: everything of these partitions is there, as the state says, and nothing else."""
@@ -64,18 +60,17 @@ class Meter:
                 self.display.show(self._scope((name, origin)), ())
         self.names = []
         self._moved.clear()
-        self._shares.clear()
 
-    def taken(self, partitions: Sequence[int], folded: Folded, moved: set[Place], seconds: float) -> None:
-        """A batch is written and let go, `seconds` after it came. `partitions`: of each of its records."""
-        if partitions:
-            self._count(Counter(partitions), folded, seconds)
+    def taken(self, records: int, folded: Folded, moved: set[Place], seconds: float) -> None:
+        """A batch of so many records is written and let go, `seconds` after it came."""
+        if records:
+            self._count(records, folded, seconds)
         self._moved |= moved
         self.show_what_moved()
 
     def too_many_rejected(self) -> str:
         """Why the worker should stop rather than drain the topic; empty: no reason."""
-        for partition, share in self._shares.items():
+        for partition, share in self.lives.versions.shares.items():
             if share.exceeds(self.most_rejected):
                 return (
                     f"{share.rejected} of the last {share.records} records of partition {partition} of "
@@ -102,18 +97,15 @@ class Meter:
         self._moved |= {(owner.name, origin) for owner in owners for origin in ORIGINS}
         self.show_what_moved()
 
-    def _count(self, came: Mapping[int, int], folded: Folded, seconds: float) -> None:
-        stage, records = self.lives.stage.name, sum(came.values())
-        rejected = Counter(origin.partition for origin, _ in folded.rejected)
-        for partition, number in came.items():
-            self._shares.setdefault(partition, RecentShare()).add(number, rejected[partition])
-        now = time.time_ns()
+    def _count(self, records: int, folded: Folded, seconds: float) -> None:
+        stage, now = self.lives.stage.name, time.time_ns()
+        share = max((one.share for one in self.lives.versions.shares.values()), default=0)
         delivered = [one.published for one in folded.outgoing if one.published is not None]
         self.display.apply(folded.samples)
         self.display.apply([
             Sample(metrics.TAKEN, (stage,), records - len(folded.rejected) - folded.repeated),
             Sample(metrics.REPEATED, (stage,), folded.repeated),
-            Sample(metrics.REJECTED_RATIO, (stage,), max((one.share for one in self._shares.values()), default=0)),
+            Sample(metrics.REJECTED_RATIO, (stage,), share),
             Sample(metrics.BATCH, (stage,), records),
             Sample(metrics.PROCESSING, (stage,), seconds),
             Sample(metrics.PROGRESS, (stage,), now / SECOND),

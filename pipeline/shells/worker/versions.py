@@ -8,6 +8,9 @@ stands for, and the head is written when all chunks are acknowledged:
     chunk   {"now": [offset, value], "was": [offset, value] or null}
     head    {"now": [offset, {"state": ..., "chunks": sum, ...}]}
 
+Beside them stands, for each source partition, how far it is done with and what share of its newest records was
+rejected.
+
 A chunk whose offset is above the head's was written by a process that died before the head: what it was before
 counts. Since a state is a function of the records up to an offset, every version is true at its offset, whoever
 wrote it: a worker that was thought dead can add old versions, never wrong ones. The sum in the head is over the
@@ -23,6 +26,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from pipeline.errors import RelayWatchError
+from pipeline.measures.share import RecentShare
 
 MAX_CHUNK_OCTETS: Final = 64 << 10
 HEAD: Final = ""
@@ -108,12 +112,15 @@ class Versions:
     owners: dict[Owner, Kept] = field(default_factory=dict)
     progress: dict[int, int] = field(default_factory=dict)
     """Source partition → highest offset that is done with."""
+    shares: dict[int, RecentShare] = field(default_factory=dict)
+    """Source partition → of the records up to there, how many of the newest were rejected."""
 
     def replay(self, partition: int, key: str, value: Mapping[str, Any] | None) -> None:
         """Take one record of the changelog; older ones that come late change nothing."""
         if key.startswith(_PROGRESS):
-            if value is not None:
-                self.progress[partition] = max(self.progress.get(partition, -1), value["now"][0])
+            if value is not None and value["now"][0] > self.progress.get(partition, -1):
+                self.progress[partition] = value["now"][0]
+                self.shares[partition] = RecentShare.from_json(value["now"][1])
             return
         run, name, chunk = key.split("|", 2)
         owner = Owner(run, name)
@@ -144,6 +151,7 @@ class Versions:
         mine = set(partitions)
         self.owners = {owner: kept for owner, kept in self.owners.items() if kept.partition in mine}
         self.progress = {partition: offset for partition, offset in self.progress.items() if partition in mine}
+        self.shares = {partition: share for partition, share in self.shares.items() if partition in mine}
 
     def head(self, owner: Owner) -> dict[str, Any] | None:
         """The head of an owner's state alone; None where there is none."""
@@ -213,8 +221,8 @@ class Versions:
         return [Entry(owner.key(name), None, kept.partition) for name in names]
 
 
-def progress_entry(partition: int, offset: int) -> Entry:
-    return Entry(f"{_PROGRESS}{partition}", orjson.dumps({"now": [offset, None]}), partition)
+def progress_entry(partition: int, offset: int, share: RecentShare) -> Entry:
+    return Entry(f"{_PROGRESS}{partition}", orjson.dumps({"now": [offset, share.to_json()]}), partition)
 
 
 def _pruned(versions: Iterable[Version], head: Version | None) -> list[Version]:

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from faust.types import TP
 
+from pipeline.measures.share import RecentShare
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.worker import guard as module
@@ -31,10 +33,13 @@ class Kafka:
 
     def __init__(self) -> None:
         self.sent: list[tuple[list[tuple[str, bytes]], asyncio.Future[None]]] = []
+        self.last_value: bytes | None = None
         self.fail = ""
 
     async def send_all(self, records: Iterable[Outbound]) -> None:
+        records = list(records)
         places = [(one.topic, one.key) for one in records]
+        self.last_value = records[-1].value if records else self.last_value
         if any(topic == self.fail for topic, _ in places):
             raise OSError("the broker is away")
         if places:
@@ -169,11 +174,39 @@ async def test_records_of_an_earlier_assignment_are_neither_used_nor_let_go() ->
     assert (kafka.sent, guard.done()) == ([], {})
 
 
+@pytest.mark.asyncio
+async def test_a_worker_that_stopped_for_rejected_records_stops_again_at_its_start_and_takes_no_more(
+    left: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing_else(cluster: Cluster, places: list[TP]) -> dict[TP, tuple[int, int]]:
+        return {PLACE: (0, 500)}
+
+    monkeypatch.setattr(module, "ends_of", nothing_else)
+    kafka = Kafka()
+    guard = made(kafka)
+    guard.meter.most_rejected = 0.5
+    step = asyncio.ensure_future(guard._step(arrived([one._replace(key=b"") for one in incoming(210)])))
+    while not step.done():
+        kafka.acknowledge()
+        await asyncio.sleep(0)
+    assert isinstance(step.exception(), Left)
+
+    again = made(kafka)
+    again.table.versions.replay(0, "~0", orjson.loads(kafka.last_value or b""))
+    again.meter.most_rejected = 0.5
+    again.app.consumer.assignment = lambda: {PLACE}
+    with pytest.raises(Left):
+        await again.restored()
+    assert [status for status, _ in left] == [EXIT_NEVER_AGAIN] * 2
+    assert left[0][1] == left[1][1]
+    assert left[0][1].startswith("210 of the last 210 records of partition 0 of frames were rejected")
+
+
 def _started(first: int, end: int, done: int | None) -> int:
     guard = made(Kafka())
     if done is not None:
-        entry = progress_entry(0, done)
-        guard.table.versions.replay(0, entry.key, {"now": [done, None]})
+        entry = progress_entry(0, done, RecentShare())
+        guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""))
     return guard._start(PLACE, first, end)
 
 

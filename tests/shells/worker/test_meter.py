@@ -7,6 +7,7 @@ from prometheus_client import generate_latest
 
 from pipeline import topics
 from pipeline.measures.links import LinkCounts
+from pipeline.measures.share import RecentShare
 from pipeline.metrics import Sample
 from pipeline.records import Run
 from pipeline.shells.worker.exporter import Exporter
@@ -40,7 +41,7 @@ class Metered:
             self.log.entries += [*change.entries, change.head_entry]
         self.log.outgoing += folded.outgoing
         self.clock.now += 2
-        self.meter.taken([one.origin.partition for one in batch], folded, moved, 0.01)
+        self.meter.taken(len(batch), folded, moved, 0.01)
         return folded
 
     def restart(self) -> "Metered":
@@ -153,6 +154,7 @@ def test_a_stage_tells_what_it_took_what_it_did_not_and_how_long_it_took() -> No
     one = Metered(decode_log())
     one.meter.assigned([0])
     records = incoming(20)
+    one.log.lives.versions.shares[0] = RecentShare().with_batch(20, 5)
     one.take([*records[:15], *(bad._replace(key=b"") for bad in records[15:20])])
     assert one.value("relay_records_taken_total", 'stage="decode"') == 15
     assert one.value("relay_records_rejected_total", 'reason="no_key"') == 5
@@ -175,25 +177,20 @@ def test_the_way_of_a_frame_to_its_alert_is_measured_from_kafkas_timestamp_of_it
     assert watch.value("relay_delivery_seconds_count", 'origin="test"') == len(alerts)
 
 
-def test_a_partition_of_which_more_than_the_share_is_rejected_is_a_reason_to_stop() -> None:
-    bad = [one._replace(key=b"") for one in incoming(300)]
-    for share, stops in ((0.5, True), (1.0, False)):
-        one = Metered(decode_log(), share)
-        one.meter.assigned([0])
-        one.take(bad[:199])
-        assert one.meter.too_many_rejected() == ""
-        one.take(bad[199:200])
-        assert bool(one.meter.too_many_rejected()) == stops
-    assert one.log.lives.stage.source == "frames"
+def test_a_partition_of_which_more_than_the_share_was_rejected_is_a_reason_to_stop() -> None:
+    one = Metered(decode_log(), 0.5)
+    shares = one.log.lives.versions.shares
+    shares[0] = RecentShare().with_batch(199, 199)
+    assert one.meter.too_many_rejected() == ""
+    shares[0] = shares[0].with_batch(1, 1)
+    assert one.meter.too_many_rejected() != ""
+    one.meter.most_rejected = 1.0
+    assert one.meter.too_many_rejected() == ""
 
 
 def test_one_bad_partition_is_not_hidden_by_a_good_one() -> None:
     one = Metered(decode_log(), 0.5)
-    one.meter.assigned([0])
-    good = incoming(400)
-    elsewhere = [each._replace(origin=each.origin._replace(partition=1)) for each in good[:200]]
-    one.take(good)
-    one.take(elsewhere)
+    one.log.lives.versions.shares |= {0: RecentShare().with_batch(400, 0), 1: RecentShare().with_batch(200, 200)}
     reason = one.meter.too_many_rejected()
     assert reason.startswith("200 of the last 200 records of partition 1 of frames were rejected")
     assert "--rejected-share 1" in reason

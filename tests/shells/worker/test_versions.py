@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.measures.share import RecentShare
 from pipeline.shells.worker.versions import (
     HEAD,
     MAX_CHUNK_OCTETS,
@@ -51,7 +52,10 @@ class Machine:
             changed[name] = self.chunks[name]
         change = self.versions.change(LINK, 0, self.offset, {HEAD: self.total, **changed}, {"origin": "test"})
         self.versions.take(change)
-        return [*change.entries, change.head_entry, progress_entry(0, self.offset)]
+        return [*change.entries, change.head_entry, progress_entry(0, self.offset, RecentShare())]
+
+
+BAD = RecentShare().with_batch(200, 150)
 
 
 def truth(records: list[int]) -> tuple[int, int, dict[str, list[int]]]:
@@ -139,8 +143,10 @@ def test_a_chunk_of_64_kib_is_refused_before_anything_is_written() -> None:
 def test_partitions_that_were_taken_away_are_let_go() -> None:
     versions = replayed([
         *Machine(Versions()).batch([1]),
-        *[Entry(Owner("", "rover-b").key(HEAD), b'{"now": [4, {"state": 0, "chunks": 0}]}', 3), progress_entry(3, 4)],
+        Entry(Owner("", "rover-b").key(HEAD), b'{"now": [4, {"state": 0, "chunks": 0}]}', 3),
+        progress_entry(3, 4, BAD),
     ])  # fmt: skip
     versions.keep_only({3})
     assert list(versions.owners) == [Owner("", "rover-b")]
     assert versions.progress == {3: 4}
+    assert versions.shares == {3: BAD}
