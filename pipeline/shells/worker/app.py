@@ -21,6 +21,7 @@ from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.files.resources import read_mission
 from pipeline.shells.kafka.access import access
 from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.connections import mend_connections
 from pipeline.shells.kafka.permissions import check_permissions
 from pipeline.shells.kafka.topics_admin import partitions_of
 from pipeline.shells.kafka.topics_needed import application_id
@@ -197,6 +198,7 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     settings, mission = named(settings), read_mission(settings.mission)
     log_to_stderr(settings.log_level_number)
     bound_batches()
+    mend_connections()
     # Else what stays is looked through for cycles every few records; batches make many objects and hardly a cycle.
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
@@ -245,6 +247,8 @@ async def _serve(worker: Worker, exporter: Exporter, parent: int | None) -> int:
         if ready and not said_ready:
             said_ready = True
             logger.info("ready: state is read back, records are taken")
+        if given_up := app.given_up():
+            leave(EXIT_FAILED, f"Kafka's client has given up {given_up}; starting again from the state")
         if parent is not None and os.getppid() != parent:
             logger.error("the supervisor is gone")
             asked.set()

@@ -155,6 +155,21 @@ class App(faust.App):
     inboxes: Mapping[str, Inbox] = {}
     """Topic → where its records go."""
 
+    def given_up(self) -> str:
+        """What a client of Kafka does no longer, and why; Faust does not ask, and waits for it for ever. Empty while
+        each does all that it should."""
+        consumer: Any = cast(Any, self.consumer)._thread._consumer
+        group, producer = consumer._coordinator, cast(Any, self.producer)._producer
+        if group._pending_exception is not None:
+            return f"the consumer group ({group._pending_exception!r})"
+        tasks: Mapping[str, asyncio.Task[Any]] = {
+            "the consumer group": group._coordination_task,
+            "fetching": consumer._fetcher._fetch_task,
+            "the consumer's metadata": consumer._client._sync_task,
+            "the producer's metadata": producer.client._sync_task,
+        }
+        return next((f"{name} ({_end_of(task)})" for name, task in tasks.items() if task.done()), "")
+
     def _new_transport(self) -> TransportT:
         return Transport(self.conf.broker_consumer, self)
 
@@ -163,6 +178,10 @@ class App(faust.App):
 
     def _create_directories(self) -> None:
         """Faust would make a folder in the current directory, which may be read-only."""
+
+
+def _end_of(task: asyncio.Task[Any]) -> str:
+    return "cancelled" if task.cancelled() else repr(task.exception())
 
 
 def credentials(security: Security) -> CredentialsT | None:

@@ -1,5 +1,6 @@
-"""Fetching where more waits than may."""
+"""Fetching where more waits than may, and clients of Kafka that have given up."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from pipeline.shells.worker.inbox import Inbox
-from pipeline.shells.worker.transport import Consumer
+from pipeline.shells.worker.transport import App, Consumer
 
 FAUSTS_OWN = 1.0
 """Seconds that Faust waits for records before it looks anew at what it may fetch."""
@@ -63,3 +64,41 @@ async def test_also_where_every_partition_is_held(asked: list[float]) -> None:
     assert await fetching._wait_next_records(FAUSTS_OWN) == ({}, set())
     assert asked == []
     assert 0 < slept[0] < FAUSTS_OWN / 20
+
+
+def app_with(**ended: asyncio.Future[None]) -> Any:
+    """An app whose clients go on, but for the tasks that are named."""
+    goes_on: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    one: Any = SimpleNamespace(
+        group=ended.get("group", goes_on), fetching=ended.get("fetching", goes_on),
+        metadata=ended.get("metadata", goes_on), sending=ended.get("sending", goes_on),
+    )  # fmt: skip
+    group = SimpleNamespace(_coordination_task=one.group, _pending_exception=None)
+    consumer = SimpleNamespace(
+        _coordinator=group, _fetcher=SimpleNamespace(_fetch_task=one.fetching),
+        _client=SimpleNamespace(_sync_task=one.metadata),
+    )  # fmt: skip
+    producer = SimpleNamespace(client=SimpleNamespace(_sync_task=one.sending))
+    return SimpleNamespace(
+        consumer=SimpleNamespace(_thread=SimpleNamespace(_consumer=consumer)),
+        producer=SimpleNamespace(_producer=producer), group=group,
+    )  # fmt: skip
+
+
+@pytest.mark.asyncio
+async def test_a_task_of_a_client_that_has_ended_is_found_and_says_why() -> None:
+    assert App.given_up(app_with()) == ""
+    for task, name in (
+        ("group", "the consumer group"), ("fetching", "fetching"), ("metadata", "the consumer's metadata"),
+        ("sending", "the producer's metadata"),
+    ):  # fmt: skip
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(RuntimeError("the handler is closed"))
+        assert App.given_up(app_with(**{task: failed})) == f"{name} (RuntimeError('the handler is closed'))"
+
+
+@pytest.mark.asyncio
+async def test_so_is_a_group_that_waits_for_somebody_to_ask_why_it_failed() -> None:
+    app = app_with()
+    app.group._pending_exception = PermissionError("no access to the group")
+    assert App.given_up(app) == "the consumer group (PermissionError('no access to the group'))"

@@ -5,13 +5,16 @@ from importlib.metadata import version
 
 import pytest
 
+from pipeline.shells.exits import EXIT_FAILED
 from pipeline.shells.kafka.topics_needed import changelog_topic
 from pipeline.shells.settings import Settings
-from pipeline.shells.worker.app import PINNED, VersionError, build_app, check_versions
+from pipeline.shells.worker import app as module
+from pipeline.shells.worker.app import PINNED, VersionError, _serve, build_app, check_versions
 from pipeline.shells.worker.exporter import Exporter
 from pipeline.shells.worker.transport import Consumer, Producer
 from pipeline.topics import TOPICS
 from tests.build import root, scenario
+from tests.shells.worker.leaving import Left, leaving
 
 PARTITIONS = {name: topic.partitions for name, topic in TOPICS.items()}
 
@@ -53,3 +56,21 @@ async def test_the_producer_is_idempotent_and_the_consumer_goes_by_the_state() -
     assert producer._settings_extra() == {"acks": "all", "enable_idempotence": True}
     assert worker.app.transport.Consumer is Consumer
     assert worker.not_ready() == "not ready: state of links is being read back"
+
+
+@pytest.mark.asyncio
+async def test_a_worker_one_of_whose_clients_has_given_up_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = build_app(Settings(), scenario("flight-72").mission, PARTITIONS, Exporter())
+    said = leaving(module, monkeypatch)
+
+    async def start() -> None:
+        pass
+
+    monkeypatch.setattr(worker.app, "start", start)
+    monkeypatch.setattr(worker.app, "given_up", lambda: "fetching (KeyError(1))")
+    async with asyncio.timeout(10):
+        with pytest.raises(Left):
+            await _serve(worker, Exporter(), None)
+    assert said == [
+        (EXIT_FAILED, "Kafka's client has given up fetching (KeyError(1)); starting again from the state")
+    ]  # fmt: skip
