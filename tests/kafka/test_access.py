@@ -192,7 +192,7 @@ def test_a_worker_by_mutual_tls_takes_records_and_shows_no_password_in_the_log_o
 ) -> None:
     """Its key has a password; the rules are for the name that its certificate says."""
     lines = [acl_command(secured.open, f"User:{ALICE}", one) for one in access(rules, "worker")]
-    asyncio.run(allow(secured.administer(), lines))
+    allow(secured.administer(), lines)
     files = secured.certificates
     cluster = secured.tls(
         "MUTUAL", tls_cert_file=files.client, tls_key_file=files.client_locked_key, tls_key_password=Secret(PASSWORD)
