@@ -209,7 +209,7 @@ def test_architecture_names_every_file_of_the_package_and_no_other() -> None:
 def test_architecture_draws_the_layers_that_the_import_contract_holds() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (held,) = [one["layers"] for one in contracts if one["name"] == "Imports go down only"]
-    (drawn,) = [block for block in blocks(ARCHITECTURE, "") if block.startswith("shells")]
+    (drawn,) = [block for block in blocks(ARCHITECTURE, "") if block.startswith("subscribe")]
     names = [re.split(r" {2,}", line)[0].split(" · ") for line in drawn.splitlines()]
     assert names == [[one.removeprefix("pipeline.") for one in re.split(r" [|:] ", layer)] for layer in held]
 
@@ -226,7 +226,7 @@ def test_the_subscriber_in_the_readme_is_python_of_at_most_six_lines() -> None:
     (block,) = blocks(README, "python")
     compile(block, "README.md", "exec", flags=0)
     assert len([line for line in block.splitlines() if line.strip()]) <= 6
-    assert "from pipeline.shells.kafka.subscribe import alerts" in block
+    assert "from pipeline.subscribe import alerts" in block
 
 
 def test_the_table_of_metrics_is_made_from_their_declaration() -> None:

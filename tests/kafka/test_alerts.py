@@ -10,7 +10,7 @@ from pipeline.shells.cli import main
 from pipeline.shells.files.resources import schemas_dir
 from pipeline.shells.kafka.clients import Cluster, KafkaUnavailableError
 from pipeline.shells.kafka.reach import KafkaUnreachableError
-from pipeline.shells.kafka.subscribe import Alert, Tally, alerts
+from pipeline.subscribe import Alert, Tally, alerts
 
 pytestmark = pytest.mark.kafka
 
