@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pipeline.shells.kafka.local import Broker, start_broker
+from pipeline.shells.kafka.local import Broker, Extras, start_broker
 
 _STARTED: Final = b"Kafka Server started"
 _SECONDS: Final = 90.0
+# One that was killed is let in again when the controller, the same process, waits no longer for the one before.
+_SOON_BACK: Final = Extras(properties={"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"})
 
 
 class MortalBroker:
@@ -73,7 +75,7 @@ class MortalBroker:
 @contextmanager
 def mortal_broker() -> Iterator[MortalBroker]:
     """One that nobody else uses, for the length of the block."""
-    broker = MortalBroker(start_broker())
+    broker = MortalBroker(start_broker(extras=_SOON_BACK))
     try:
         yield broker
     finally:

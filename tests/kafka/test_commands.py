@@ -1,9 +1,6 @@
 """People's commands on a real Kafka: each becomes a revision of the incident, or is rejected with its reason."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from pipeline import topics as records_of
 from pipeline.commands import Acknowledge, Close, Command, RemoveEntry, Unshelve
 from pipeline.records import SECOND
+from pipeline.shells.cli import main
 from pipeline.shells.files.analyze import analyze
 from pipeline.topics import Message, vehicle_partition
 from tests.build import scenario, scenario_records
@@ -104,15 +102,16 @@ def test_a_command_without_an_id_or_about_nothing_is_rejected_with_its_reason(
     assert [one["reason"] for one in rejected] == ["bad_headers", "refused_command"]
 
 
-def test_people_act_by_the_command_line_and_are_answered(kafka: str, topics: str, tmp_path: Path) -> None:
+def test_people_act_by_the_command_line_and_are_answered(
+    kafka: str, topics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def relaywatch(*words: str, patience: float = 20) -> tuple[int, str, str]:
         """(exit status, standard output, standard error); who and why are said."""
+        monkeypatch.setenv("RELAYWATCH_KAFKA_TIMEOUT", str(patience))
         where = ("--kafka", kafka, "--namespace", topics, "--by", "m.ortiz", "--why", "the rover drives")
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.shells.cli", *words, *where], capture_output=True, text=True, timeout=90,
-            env={**os.environ, "RELAYWATCH_KAFKA_TIMEOUT": str(patience)},
-        )  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
+        status = main([*words, *where])
+        said = capsys.readouterr()
+        return status, said.out, said.err
 
     early, late = "2024-01-18T12:00:01Z", "2024-01-18T13:00:00Z"
     asyncio.run(publish(kafka, topics, RECORDS, MISSION))

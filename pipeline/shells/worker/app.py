@@ -38,7 +38,7 @@ from pipeline.shells.worker.logs import log_to_stderr
 from pipeline.shells.worker.meter import Display, Meter
 from pipeline.shells.worker.pulse import Pulse
 from pipeline.shells.worker.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
-from pipeline.shells.worker.tables import VersionedTable
+from pipeline.shells.worker.tables import Tables, VersionedTable
 from pipeline.shells.worker.transport import App, credentials
 
 logger = logging.getLogger(__name__)
@@ -107,6 +107,7 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, disp
         broker=[f"kafka://{server}" for server in settings.kafka.split(",")],
         broker_credentials=credentials(settings.security),
         store="memory://",
+        TableManager=Tables,
         web_enabled=False,
         autodiscover=False,
         # Topics are made by `relaywatch topics create`, all of them, before the first start.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import faust
+from faust.tables.manager import TableManager
 from faust.types import EventT
 
 from pipeline.shells.worker.versions import Versions
@@ -37,3 +38,14 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
             except Exception as fault:
                 where = f"{event.message.topic}/{event.message.partition}@{event.message.offset}"
                 self.unreadable(f"{where}: entry {key!r:.200} is not state of ours: {fault!r}")
+
+
+class Tables(TableManager):
+    """All of an app's tables."""
+
+    logger = logging.getLogger("faust.relaywatch")
+
+    async def on_start(self) -> None:
+        """At once: Faust would wait a second for tables that are still to be made, and ours are made before."""
+        await self._update_channels()
+        await self.recovery.start()
