@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple, cast
 
 import faust
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -23,6 +23,9 @@ from pipeline.shells.worker.lease import Lease
 # A Faust class logs under the name of the module it is in; these lines are Faust's.
 _LOGGER: Final = logging.getLogger("faust.relaywatch")
 
+_FETCH_WAIT_MS: Final = 200
+"""So long a broker keeps a fetch for which there is nothing (Faust: 1500). Until then no other can be sent: what was
+sought, or is wanted again, waits for its end."""
 _HELD_SECONDS: Final = 0.01
 """How often it is looked whether more may be fetched of a partition of which much waits."""
 
@@ -78,7 +81,12 @@ class Producer(driver.Producer):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Tells the lease what the group's coordinator answers."""
+    """Tells the lease what the group's coordinator answers, and does not let the broker keep a fetch for long."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
 
     async def on_start(self) -> None:
         await super().on_start()

@@ -74,3 +74,34 @@ async def test_a_worker_one_of_whose_clients_has_given_up_ends_at_once(monkeypat
     assert said == [
         (EXIT_FAILED, "Kafka's client has given up fetching (KeyError(1)); starting again from the state")
     ]  # fmt: skip
+
+
+@pytest.mark.asyncio
+async def test_the_start_waits_for_no_tables_that_are_still_to_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = build_app(Settings(), scenario("flight-72").mission, PARTITIONS, Exporter()).app.tables
+    done: list[str] = []
+
+    async def channels() -> None:
+        done.append("channels")
+
+    async def recovery() -> None:
+        done.append("recovery")
+
+    async def sleep(_: float) -> None:
+        done.append("slept")
+
+    monkeypatch.setattr(tables, "_update_channels", channels)
+    monkeypatch.setattr(tables.recovery, "start", recovery)
+    monkeypatch.setattr(tables, "sleep", sleep)
+    await tables.on_start()
+    assert done == ["channels", "recovery"]
+
+
+@pytest.mark.asyncio
+async def test_a_fetch_for_which_there_is_nothing_does_not_keep_others_waiting_for_long() -> None:
+    app = build_app(Settings(), scenario("flight-72").mission, PARTITIONS, Exporter()).app
+    consumer = app.consumer._thread._create_worker_consumer(app.transport)
+    try:
+        assert 0 < consumer._fetch_max_wait_ms <= 250
+    finally:
+        await consumer.stop()
