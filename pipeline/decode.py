@@ -7,7 +7,11 @@ is not plausible has its disposition when a later record settles it, at the late
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import compress
+from operator import lt
 from typing import Any, Final
+
+import numpy as np
 
 from pipeline.channels.channel import Accepted, Channel, ChannelName, Outcome
 from pipeline.channels.expected import ExpectedLink, Role
@@ -16,7 +20,8 @@ from pipeline.channels.sessions import Sessions
 from pipeline.frames.frame import split
 from pipeline.frames.mavlink import may_be_vehicle
 from pipeline.mission.model import Mission
-from pipeline.packets.columns import ColumnReader
+from pipeline.packets.columns import TOGETHER, ColumnReader, merged
+from pipeline.packets.lot import PacketLot
 from pipeline.packets.mavlink import OnBoard, learn
 from pipeline.packets.space_packet import SpacePacket
 from pipeline.packets.values import Sample, sample
@@ -222,36 +227,37 @@ def _of_vehicle(
     )  # fmt: skip
 
 
-def _channel_frames(name: ChannelName, role: Role, rows: list[Accepted], is_mavlink: bool) -> list[ChannelFrames]:
-    found = []
+def _channel_frames(name: ChannelName, role: Role, accepted: Accepted, is_mavlink: bool) -> Iterator[ChannelFrames]:
+    """Those that are live, and those with the replay flag."""
     for replayed in (False, True):
-        selected = _in_sequence([row for row in rows if row.replayed is replayed], name.modulus)
-        if selected:
-            times, counts, telemetry, _ = zip(*selected, strict=True)
-            found.append(
-                ChannelFrames(
-                    scid=name.scid, vcid=name.vcid, live=role.live and not replayed, modulus=name.modulus, times=times,
-                    counts=counts, telemetry=(True,) * len(selected) if is_mavlink else telemetry,
-                )
+        if replayed in accepted.replayed:
+            times, counts, telemetry = _in_sequence(accepted, replayed, name.modulus)
+            yield ChannelFrames(
+                scid=name.scid, vcid=name.vcid, live=role.live and not replayed, modulus=name.modulus, times=times,
+                counts=counts, telemetry=(True,) * len(times) if is_mavlink else telemetry,
             )  # fmt: skip
-    return found
 
 
-def _in_sequence(rows: list[Accepted], modulus: int) -> list[Accepted]:
-    """By time, and frames of one time by count: from the one before which most counts are missing, since a count that
-    went round among them is less than those before it."""
-    rows.sort()
-    if len({row.at for row in rows}) == len(rows):
-        return rows
+def _in_sequence(
+    accepted: Accepted, replayed: bool, modulus: int
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[bool, ...]]:
+    """Times, counts and whether they carry telemetry: by time, and frames of one time by count, from the one before
+    which most counts are missing, since a count that went round among them is less than those before it."""
+    times = accepted.times
+    if (not replayed) not in accepted.replayed and all(map(lt, times, times[1:])):
+        return tuple(times), tuple(accepted.counts), tuple(accepted.telemetry)
+    columns = zip(times, accepted.counts, accepted.telemetry, accepted.replayed, strict=True)
+    rows = sorted(row[:3] for row in columns if row[3] is replayed)
     start = 0
     for end in range(1, len(rows) + 1):
-        if end < len(rows) and rows[end].at == rows[start].at:
+        if end < len(rows) and rows[end][0] == rows[start][0]:
             continue
-        if rows[end - 1].frame_count - rows[start].frame_count > modulus // 2:
-            first = max(range(start, end), key=lambda at: rows[at].frame_count - rows[max(start, at - 1)].frame_count)
+        if rows[end - 1][1] - rows[start][1] > modulus // 2:
+            first = max(range(start, end), key=lambda at: rows[at][1] - rows[max(start, at - 1)][1])
             rows[start:end] = rows[first:end] + rows[start:first]
         start = end
-    return rows
+    found = tuple(zip(*rows, strict=True))
+    return found[0], found[1], found[2]
 
 
 Columns = tuple[tuple[Any, ...], ...]
@@ -271,32 +277,42 @@ def _told_by_packets(
     state: LinkState, expected: ExpectedLink, place: int, outcome: Outcome
 ) -> Iterator[tuple[bool, Columns]]:
     """(live or recorded, what was said), live first."""
-    lots: dict[bool, list[SpacePacket]] = {}
-    for name, packets in outcome.packets.items():
+    packets: dict[bool, list[SpacePacket | PacketLot]] = {}
+    for name, found in outcome.packets.items():
         role = expected.role(name.scid, name.vcid)
-        if role is not None and role.vehicle == place:
-            for packet in packets:
-                lots.setdefault(role.live and packet.live, []).append(packet)
-    for live in sorted(lots, reverse=True):
-        yield live, _said(lots[live], expected.readers[place])
+        if role is None or role.vehicle != place:
+            continue
+        if not role.live:
+            packets.setdefault(False, []).extend(found)
+            continue
+        for one in found:
+            for live, part in one.by_live() if isinstance(one, PacketLot) else ((one.live, one),):
+                packets.setdefault(live, []).append(part)
+    for live in sorted(packets, reverse=True):
+        yield live, _said(packets[live], expected.readers[place])
 
 
-def _said(packets: list[SpacePacket], readers: Mapping[int, ColumnReader]) -> Columns:
+def _said(packets: list[SpacePacket | PacketLot], readers: Mapping[int, ColumnReader]) -> Columns:
     """In the order of the packets; those that say nothing are left out."""
-    by_apid: dict[int, list[int]] = {}
-    for number, packet in enumerate(packets):
-        by_apid.setdefault(packet.apid, []).append(number)
-    parts = {apid: readers[apid].read([packets[one].octets for one in those]) for apid, those in by_apid.items()}
-    if len(parts) == 1:
-        [columns] = parts.values()
-        if any(None not in column for column in columns):
-            return (tuple([packet.at for packet in packets]), *(tuple(column) for column in columns))
-    rows: list[tuple[Any, ...]] = [()] * len(packets)
-    for apid, those in by_apid.items():
-        for number, row in zip(those, zip(*parts[apid], strict=True), strict=True):
-            rows[number] = (packets[number].at, *row)
-    said = [row for row in rows if any(value is not None for value in row[1:])]
+    if sum(len(one.at) if isinstance(one, PacketLot) else 1 for one in packets) >= TOGETHER:
+        return _said_together(PacketLot.joined(packets), readers)
+    alone = [one for some in packets for one in (some.packets() if isinstance(some, PacketLot) else (some,))]
+    said = [(packet.at, *found) for packet in alone if (found := readers[packet.apid].sample(packet.octets))]
     return tuple(zip(*said, strict=True)) if said else _NOTHING_SAID
+
+
+def _said_together(lot: PacketLot, readers: Mapping[int, ColumnReader]) -> Columns:
+    apids = np.unique(lot.apids).tolist()
+    if len(apids) == 1:
+        columns = readers[apids[0]].read(lot)
+    else:
+        places = {apid: np.flatnonzero(lot.apids == apid) for apid in apids}
+        columns = merged(*((which, readers[apid].read(lot.those(which))) for apid, which in places.items()))
+    found = [lot.at.tolist(), *columns]
+    if all(None in column for column in columns):
+        says = [any(value is not None for value in row) for row in zip(*columns, strict=True)]
+        found = [list(compress(column, says)) for column in found]
+    return tuple(map(tuple, found))
 
 
 def _told_by_messages(

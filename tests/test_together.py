@@ -1,7 +1,9 @@
 """Many frames of a record are taken together for speed: what comes of them, and what is kept, is to the octet what
 comes of them one by one."""
 
+import base64
 import random
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,11 +11,11 @@ import numpy as np
 import pytest
 
 from pipeline.channels import channel
+from pipeline.channels.recent import KEPT
 from pipeline.decode import LinkState, decode
-from pipeline.frames import tm
 from pipeline.frames.frame import split
 from pipeline.mission.model import Mission
-from pipeline.packets import columns
+from pipeline.packets.stretch import Stretch
 from pipeline.records import FramesReceived, Origin, Record
 from pipeline.telemetry import encode_telemetry
 from tests.build import scenario, scenario_records
@@ -59,12 +61,28 @@ def joined(record: Any, frames: list[tuple[int, bytes]]) -> FramesReceived:
 
 
 def made(records: list[Record], mission: Mission) -> Iterator[Any]:
-    """Telemetry and chunks of state, record by record."""
+    """Telemetry, and what is stored then, record by record."""
     states: dict[str, LinkState] = {}
+    stored: dict[str, dict[str, Any]] = {}
     for offset, record in enumerate(records):
-        state = states.setdefault(record.link, LinkState())
+        state, chunks = states.setdefault(record.link, LinkState()), stored.setdefault(record.link, {})
         yield [encode_telemetry(one) for one in decode(state, record, Origin("frames", 0, offset), mission)]
-        yield state.take_changes()
+        chunks |= state.take_changes()
+        yield {name: value for name, value in chunks.items() if value is not None and not name.startswith("recent/")}
+        yield [last_frames(chunks, str(name), one.recent.next) for name, one in state.channels.items()]
+
+
+def last_frames(chunks: dict[str, Any], channel_name: str, count: int) -> list[tuple[int, ...]]:
+    """Number, count, time, digest and end of each of the last frames, however they are divided into lots."""
+    found = []
+    for name, lot in chunks.items():
+        if name.startswith(f"recent/{channel_name}/"):
+            octets = base64.b64decode(lot)
+            first, frames = int.from_bytes(octets[:8], "big"), (len(octets) - 8) // 28
+            columns = struct.unpack(f">{frames}I{frames}q{frames}Q{frames}q", octets[8:])
+            rows = zip(*(columns[start : start + frames] for start in range(0, 4 * frames, frames)), strict=True)
+            found += [(number, *row) for number, row in enumerate(rows, first)]
+    return sorted(row for row in found if row[0] >= count - KEPT)
 
 
 @pytest.mark.parametrize("name", ["frames-late", "ghosts", "count-wraps", "last-packets-lost", "two-vehicles"])
@@ -77,13 +95,13 @@ def test_frames_taken_together_are_what_they_are_one_by_one(
     taken: list[int] = []
     stretch = channel.Channel._take_stretch
 
-    def counted(one: channel.Channel, places: list[int], *more: Any) -> None:
-        taken.append(len(places))
-        stretch(one, places, *more)
+    def counted(one: channel.Channel, frames: Stretch, *more: Any) -> None:
+        taken.append(len(frames.at))
+        stretch(one, frames, *more)
 
     monkeypatch.setattr(channel.Channel, "_take_stretch", counted)
     together = list(made(records, mission))
     assert sum(taken) > 200
-    for module, name in ((channel, "_TOGETHER"), (tm, "_TOGETHER"), (columns, "TOGETHER")):
-        monkeypatch.setattr(module, name, NEVER)
+    for limit in ("channels.channel._TOGETHER", "frames.tm._TOGETHER", "decode.TOGETHER"):
+        monkeypatch.setattr(f"pipeline.{limit}", NEVER)
     assert list(made(records, mission)) == together

@@ -3,9 +3,10 @@ packets are those of `decode`, by the same channels; what is missing is reckoned
 reckon it. Keeps no telemetry: every APID is counted, whether the mission names it or not."""
 
 from collections import Counter
+from operator import itemgetter
 
 from pipeline.accounting.account import Account, ChannelAccount
-from pipeline.channels.channel import Accepted, Channel, ChannelName, Outcome
+from pipeline.channels.channel import Channel, ChannelName, Outcome
 from pipeline.channels.expected import ExpectedLink, Role
 from pipeline.errors import RecordError
 from pipeline.evidence.runs import RunMap, gaps_of
@@ -13,6 +14,7 @@ from pipeline.evidence.summary import suspect_gap
 from pipeline.frames.frame import split
 from pipeline.frames.mavlink import may_be_vehicle
 from pipeline.mission.model import Mission
+from pipeline.packets.lot import PacketLot
 from pipeline.records import DataEnded, FramesReceived, Record, RecordingEnded
 
 UNKNOWN_LINK = "unknown_link"
@@ -37,9 +39,9 @@ class _Channel:
         account.received += again
         for name, accepted in outcome.accepted.items():
             # Frames of one time stay in their order of arrival: by their counts 0 would come before 255.
-            rows = sorted(accepted, key=_time_of)
+            rows = sorted(zip(accepted.times, accepted.counts, strict=True), key=itemgetter(0))
             account.received += len(rows)
-            times, counts = [row.at for row in rows], [row.frame_count for row in rows]
+            times, counts = map(list, zip(*rows, strict=True))
             self.runs.add_frames((session,), name.modulus, times, counts)
             if self.first_at is None or times[0] < self.first_at:
                 self.first_at, account.first_count = times[0], counts[0]
@@ -144,9 +146,6 @@ class TimedAccounting:
     def _add(self, channel: _Channel, outcome: Outcome, session: int) -> None:
         self._account.dispositions += outcome.dispositions
         for packets in outcome.packets.values():
-            self._account.packets += Counter(packet.apid for packet in packets)
+            for some in packets:
+                self._account.packets += Counter(some.apids.tolist() if isinstance(some, PacketLot) else (some.apid,))
         channel.add(outcome, session)
-
-
-def _time_of(row: Accepted) -> int:
-    return row.at

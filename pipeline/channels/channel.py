@@ -7,20 +7,23 @@ other octets a conflict, and those once more a repetition again. The same count 
 by its run.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import orjson
 
 from pipeline.channels.chunks import from_parts, to_parts
-from pipeline.channels.history import History, Reference
+from pipeline.channels.history import CHUNK, History, Reference
 from pipeline.channels.plausibility import REFERENCE_WITHIN, confirms, is_plausible
-from pipeline.channels.recent import Recent, digest
+from pipeline.channels.recent import NOT_ENDED, Recent, digest
 from pipeline.frames.frame import IMPLAUSIBLE, ONLY_IDLE_DATA, Frames
 from pipeline.frames.mavlink import Message
 from pipeline.packets.extraction import Extraction
+from pipeline.packets.lot import PacketLot
 from pipeline.packets.space_packet import SpacePacket
+from pipeline.packets.stretch import Stretch
 
 MAX_HELD: Final = 3
 _CONTRADICTIONS: Final = 2
@@ -61,11 +64,30 @@ class Candidate(NamedTuple):
     contradictions: int
 
 
-class Accepted(NamedTuple):
-    at: int
-    frame_count: int
-    telemetry: bool
-    replayed: bool
+class Accepted:
+    """The frames of a record that were accepted, in order of arrival, a column each."""
+
+    __slots__ = ("counts", "replayed", "telemetry", "times")
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.counts: list[int] = []
+        self.telemetry: list[bool] = []
+        self.replayed: list[bool] = []
+
+    def add(self, at: int, count: int, telemetry: bool, replayed: bool) -> None:
+        self.times.append(at)
+        self.counts.append(count)
+        self.telemetry.append(telemetry)
+        self.replayed.append(replayed)
+
+    def tell(self, at: int, count: int, replayed: bool) -> bool:
+        """The frame carries telemetry, as is now known: say so. False where it is none of this record."""
+        for place, row in enumerate(zip(self.times, self.counts, self.replayed, strict=True)):
+            if row == (at, count, replayed):
+                self.telemetry[place] = True
+                return True
+        return False
 
 
 class Outcome:
@@ -76,8 +98,8 @@ class Outcome:
     def __init__(self) -> None:
         self.dispositions: Counter[str] = Counter()
         self.late = 0
-        self.accepted: dict[ChannelName, list[Accepted]] = {}
-        self.packets: dict[ChannelName, list[SpacePacket]] = {}
+        self.accepted: defaultdict[ChannelName, Accepted] = defaultdict(Accepted)
+        self.packets: defaultdict[ChannelName, list[SpacePacket | PacketLot]] = defaultdict(list)
         self.messages: list[tuple[int, ChannelName, int, Message]] = []
         """(place in the record, channel, time, message)"""
         self.set_aside: list[int] = []
@@ -111,59 +133,53 @@ class Channel:
 
     def take(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
         """Frames of one record that passed their check, in order of arrival."""
-        done = 0
-        while done < len(places):
-            end = self._end_of_stretch(places, done, frames, times)
-            if end - done >= _TOGETHER:
-                self._take_stretch(places[done:end], frames, times, outcome)
-                done = end
-            else:
-                self._take_one(places[done], frames, times, outcome)
-                done += 1
-
-    def _end_of_stretch(self, places: list[int], start: int, frames: Frames, times: list[int]) -> int:
-        """Up to where frames simply go on: each later than the one before it, soon enough, with the next count. Such
-        a frame is plausible and nothing that was seen before; `start` where this one is not, or nothing is gained."""
-        if len(places) - start < _TOGETHER or self.newest is None or self.held or frames.messages:
-            return start
-        onwards = self.history.goes_on(self.newest)
-        if onwards is None:
-            return start
-        (count, until), before, pause, modulus = onwards, self.newest, self.history.pause, self.name.modulus
-        counts = frames.virtual_channel_frame_counts
-        for end in range(start, min(len(places), start + _LONGEST_STRETCH)):
-            place = places[end]
-            at = times[place]
-            if counts[place] != count or not before < at < until or at - before > pause:
-                return end
-            before, count = at, (count + 1) % modulus
-        return min(len(places), start + _LONGEST_STRETCH)
-
-    def _take_stretch(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
-        """What `_take_one` does with each of them."""
-        counts = frames.virtual_channel_frame_counts
-        self.newest = times[places[-1]]
-        self.history.extend(len(places), self.newest)
-        self.recent.extend([(counts[place], times[place], digest(frames.octets[place])) for place in places])
-        idle = sum(frames.first_header_pointers[place] == ONLY_IDLE_DATA for place in places)
-        if idle:
-            outcome.dispositions["idle"] += idle
-        if idle < len(places):
-            outcome.dispositions["good"] += len(places) - idle
-        rows = outcome.accepted.setdefault(self.name, [])
-        extraction, replayed, octets = self.extraction, frames.replayed, frames.octets
-        if extraction is None:
-            rows.extend(Accepted(times[place], counts[place], False, replayed[place]) for place in places)
+        if len(places) < _TOGETHER or frames.messages:
+            for place in places:
+                self._take_one(place, frames, times, outcome)
             return
-        pointers, starts, ends = frames.first_header_pointers, frames.zone_starts, frames.zone_ends
-        for place in places:
-            count, at, was_replayed = counts[place], times[place], replayed[place]
-            zone = octets[place][starts[place] : ends[place]]
-            telemetry = extraction.add(count, at, not was_replayed, pointers[place], zone)
-            rows.append(Accepted(at, count, telemetry, was_replayed))
-            if extraction.told_late or extraction.spilled:
-                self._hear_of_others(extraction, rows, outcome)
-        self._collect(extraction, outcome)
+        lot = _columns(places, frames, times)
+        done = 0
+        for end in _ends(lot, self.name.modulus, self.history.pause):
+            while done < end:
+                if end - done >= _TOGETHER and self._goes_on(int(lot.counts[done]), int(lot.at[done])):
+                    stop = min(end, done + _LONGEST_STRETCH)
+                    self._take_stretch(lot.part(done, stop), outcome)
+                    done = stop
+                else:
+                    self._take_one(places[done], frames, times, outcome)
+                    done += 1
+
+    def _goes_on(self, count: int, at: int) -> bool:
+        """Whether the frame simply goes on: later than the newest, soon enough, with the next count. Such a frame is
+        plausible and nothing that was seen before."""
+        if self.newest is None or self.held or not self.newest < at <= self.newest + self.history.pause:
+            return False
+        return self.history.goes_on(count, at, self.newest)
+
+    def _take_stretch(self, stretch: Stretch, outcome: Outcome) -> None:
+        """What `_take_one` does with frames that simply go on, each with the one before it."""
+        self.newest = int(stretch.at[-1])
+        self.history.extend(len(stretch.at), self.newest)
+        idle = int(np.count_nonzero(stretch.pointers == ONLY_IDLE_DATA))
+        for word, frames in (("idle", idle), ("good", len(stretch.at) - idle)):
+            if frames:
+                outcome.dispositions[word] += frames
+        walked = None if self.extraction is None else self.extraction.add_together(stretch, NOT_ENDED)
+        ended = np.full(len(stretch.at), NOT_ENDED) if walked is None else walked.ended
+        self.recent.extend(stretch.counts, stretch.at, list(map(digest, stretch.frames)), ended)
+        if walked is None:
+            for frame, *columns in zip(*(stretch.frames, *(column.tolist() for column in stretch[1:])), strict=True):
+                count, at, live, pointer, start, end = columns
+                self._extract(count, at, not live, pointer, frame[start:end], outcome)
+            return
+        accepted = outcome.accepted[self.name]
+        accepted.times += stretch.at.tolist()
+        accepted.counts += stretch.counts.tolist()
+        accepted.telemetry += walked.telemetry.tolist()
+        accepted.replayed += (~stretch.live).tolist()
+        if len(walked.packets.starts):
+            outcome.packets[self.name].append(walked.packets)
+        self._hear_of_others(outcome)
 
     def _take_one(self, place: int, frames: Frames, times: list[int], outcome: Outcome) -> None:
         count, at, frame = frames.virtual_channel_frame_counts[place], times[place], frames.octets[place]
@@ -203,12 +219,12 @@ class Channel:
         """`duplicate`, `conflict` or, for a frame not seen before, None."""
         if self.newest is None and not self.held:
             return None
-        known = self.recent.digest_of(count, at)
+        # Of what was accepted nothing is later than the newest: where this frame is, it need not be asked for.
+        is_later = self.newest is None or at > self.newest
+        known = None if is_later else self.recent.digest_of(count, at)
         if known is None and self.held:
             known = next((one.digest for one in self.held if one.frame_count == count and one.at == at), None)
         if known is None:
-            # Nothing in the history is later than the newest: of a frame that is, it need not be asked.
-            is_later = self.newest is None or at > self.newest
             return "duplicate" if self.recent.forgot and not is_later and self.history.covers(count, at) else None
         if known == octets_digest or self.recent.conflicts_again(count, at, octets_digest):
             return "duplicate"
@@ -237,31 +253,31 @@ class Channel:
         else:
             outcome.late += 1
         outcome.dispositions["idle" if pointer == ONLY_IDLE_DATA else "good"] += 1
-        rows = outcome.accepted.setdefault(self.name, [])
-        extraction = self.extraction
-        if extraction is None:
-            rows.append(Accepted(at, count, False, replayed))
-            return
-        telemetry = extraction.add(count, at, not replayed, pointer, zone)
-        rows.append(Accepted(at, count, telemetry, replayed))
-        self._collect(extraction, outcome)
-        if extraction.told_late or extraction.spilled:
-            self._hear_of_others(extraction, rows, outcome)
+        self._extract(count, at, replayed, pointer, zone, outcome)
 
-    def _collect(self, extraction: Extraction, outcome: Outcome) -> None:
+    def _extract(self, count: int, at: int, replayed: bool, pointer: int, zone: bytes, outcome: Outcome) -> None:
         """The packets that are whole now."""
+        accepted, extraction = outcome.accepted[self.name], self.extraction
+        if extraction is None:
+            accepted.add(at, count, False, replayed)
+            return
+        accepted.add(at, count, extraction.add(count, at, not replayed, pointer, zone), replayed)
         if extraction.completed:
-            outcome.packets.setdefault(self.name, []).extend(extraction.completed)
+            outcome.packets[self.name].extend(extraction.completed)
             extraction.completed.clear()
+        self._hear_of_others(outcome)
 
-    def _hear_of_others(self, extraction: Extraction, rows: list[Accepted], outcome: Outcome) -> None:
+    def _hear_of_others(self, outcome: Outcome) -> None:
         """What a frame's packets say of frames before it."""
-        for told_count, told_at, live in extraction.told_late:
-            if not _tell(rows, Accepted(told_at, told_count, True, not live)):
-                outcome.told_late.append((self.name, told_at))
+        extraction = self.extraction
+        if extraction is None or not (extraction.told_late or extraction.spilled):
+            return
+        for count, at, live in extraction.told_late:
+            if not outcome.accepted[self.name].tell(at, count, not live):
+                outcome.told_late.append((self.name, at))
         extraction.told_late.clear()
-        for spilled_count, spilled_at, ends_at in extraction.spilled:
-            if self.recent.spill(spilled_count, spilled_at, ends_at):
+        for count, at, ends_at in extraction.spilled:
+            if self.recent.spill(count, at, ends_at):
                 outcome.set_aside.append(ends_at)
         extraction.spilled.clear()
 
@@ -350,10 +366,25 @@ class Channel:
             self.extraction.restore(order, latest, [orjson.loads(from_parts(parts)) for parts in slots.values()])
 
 
-def _tell(rows: list[Accepted], row: Accepted) -> bool:
-    """The frame carries telemetry, as is now known: say so in its row. False where that row is already sent."""
-    for place, other in enumerate(rows):
-        if (other.at, other.frame_count, other.replayed) == (row.at, row.frame_count, row.replayed):
-            rows[place] = row
-            return True
-    return False
+def _columns(places: list[int], frames: Frames, times: list[int]) -> Stretch:
+    """Those frames of a record."""
+    columns = (
+        np.array(times), *map(np.array, (
+            frames.virtual_channel_frame_counts, frames.replayed, frames.first_header_pointers, frames.zone_starts,
+            frames.zone_ends,
+        ))
+    )  # fmt: skip
+    octets = frames.octets
+    if len(places) < len(octets):
+        octets = [octets[place] for place in places]
+        columns = tuple(column[places] for column in columns)
+    at, counts, replayed, pointers, starts, ends = columns
+    return Stretch(octets, counts, at, ~replayed, pointers, starts, ends)
+
+
+def _ends(frames: Stretch, modulus: int, pause: int) -> list[int]:
+    """Up to where frames simply go on, each with the one before it: later, soon enough, with the next count."""
+    before, at = frames.at[:-1], frames.at[1:]
+    is_next = (frames.counts[1:] - frames.counts[:-1]) % modulus == 1
+    goes_on = is_next & (at > before) & (at - before <= pause) & (at // CHUNK == before // CHUNK)
+    return [*(np.flatnonzero(~goes_on) + 1).tolist(), len(frames.at)]

@@ -75,16 +75,13 @@ class History:
                 return
         self._insert(self._chunks.change(number), count, at)
 
-    def goes_on(self, newest: int) -> tuple[int, int] | None:
-        """(count, end) where frames later than the newest one simply go on with its run: those with this count and
-        those after it, up to that time. None where that needs a closer look."""
-        run, number = self._latest, newest // CHUNK
-        if run is None or run.last != newest:
-            return None
+    def goes_on(self, count: int, at: int, newest: int) -> bool:
+        """Whether a frame that is later than the newest one follows it in its run, with nothing else to ask."""
+        number = newest // CHUNK
+        if at // CHUNK != number or not self.follows(count, at, newest):
+            return False
         row = self._chunks.get(number)
-        if not row or row[-1] is not run:
-            return None
-        return (run.count + run.frames) % self.modulus, (number + 1) * CHUNK
+        return row is not None and row[-1] is self._latest
 
     def extend(self, frames: int, last: int) -> None:
         """So many frames that go on with the latest run (`goes_on`), the last of them at that time."""

@@ -1,42 +1,72 @@
 """The last frames of one channel, by count and time, with a digest of their octets: to tell a repetition from a
-conflict. Knows no older frame: those are in the history, without octets."""
+conflict. Knows no older frame: those are in the history, without octets.
+
+They are stored in lots of frames that came one after the other. A lot takes more until it has a few, so one frame
+rewrites few octets, and the hundreds of a large record make one lot. Where all its frames are forgotten, the next lot
+takes its number.
+"""
 
 import base64
 import struct
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 # 8 octets over the whole frame. It is to find differences that a link makes, not those that somebody forges.
 from fastcrc.crc64 import xz as digest
 
-__all__ = ["Recent", "digest"]
+__all__ = ["NOT_ENDED", "Recent", "digest"]
 
 KEPT: Final = 1024
 CONFLICTS_KEPT: Final = 256
-_SLOTS_STORED_TOGETHER: Final = 128
+_STORED_TOGETHER: Final = 32
+"""A lot that has so many takes no more."""
 
-IN_CONFLICT: Final = -(1 << 63) + 1
-"""Instead of a time: another frame with the same count and time has other octets."""
+NOT_ENDED: Final = -(1 << 63)
+"""Instead of a time: no packet with octets of the frame ended in a later one."""
+IN_CONFLICT: Final = NOT_ENDED + 1
+"""Another frame with the same count and time has other octets."""
 
-_SLOT: Final = struct.Struct(">IqQq")
-_TIME_MISSING: Final = -(1 << 63)
+_FIRST: Final = struct.Struct(">q")
+_COLUMNS: Final = (">u4", ">i8", ">u8", ">i8")
+_SLOT_OCTETS: Final = 28
+
+
+class _Lot(NamedTuple):
+    first: int
+    """Number of its first frame among all of the channel, by arrival; it goes up to the next lot."""
+    number: int
+    """What it is stored under."""
 
 
 class Recent:
     """A ring of (count, time, digest, time of the last packet with octets of the frame that ended in a later one)."""
 
-    __slots__ = ("_changed", "_conflicts", "_conflicts_changed", "_name", "_places", "_slots", "next")
+    __slots__ = (
+        "_at", "_changed", "_conflicts", "_conflicts_changed", "_counts", "_digests", "_ended", "_lots", "_name",
+        "next",
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.next = 0
         """How many frames were ever added."""
-        self._slots: list[tuple[int, int, int, int]] = []
-        self._places: dict[tuple[int, int], int] = {}
-        self._changed: set[int] = set()
+        self._counts = np.zeros(KEPT, np.uint32)
+        self._at = np.zeros(KEPT, np.int64)
+        self._digests = np.zeros(KEPT, np.uint64)
+        self._ended = np.zeros(KEPT, np.int64)
+        self._lots: list[_Lot] = []
+        self._changed: set[_Lot] = set()
         self._conflicts: dict[tuple[int, int, int], None] = {}
         """(count, time, digest) of frames that were in conflict with the one that came first, in order of arrival."""
         self._conflicts_changed = False
+
+    @property
+    def _rings(self) -> tuple[npt.NDArray[Any], ...]:
+        return self._counts, self._at, self._digests, self._ended
 
     @property
     def forgot(self) -> bool:
@@ -44,60 +74,57 @@ class Recent:
         return self.next > KEPT
 
     def add(self, count: int, at: int, octets_digest: int) -> None:
+        """One frame that is not among the last."""
         place = self.next % KEPT
-        self.next += 1
-        slot = (count, at, octets_digest, _TIME_MISSING)
-        if place == len(self._slots):
-            self._slots.append(slot)
-        else:
-            old = self._slots[place]
-            if self._places.get(old[:2]) == place:
-                del self._places[old[:2]]
-            self._slots[place] = slot
-        self._places[count, at] = place
-        self._changed.add(place // _SLOTS_STORED_TOGETHER)
+        self._counts[place], self._at[place], self._digests[place] = count, at, octets_digest
+        self._ended[place] = NOT_ENDED
+        self._count_in(1)
 
-    def extend(self, frames: list[tuple[int, int, int]]) -> None:
-        """Frames that are not among the last, each as (count, time, digest): at most as many as are kept."""
-        place = self.next % KEPT
-        self.next += len(frames)
-        for start, part in ((place, frames[: KEPT - place]), (0, frames[KEPT - place :])):
-            if part:
-                self._replace(start, part)
+    def extend(
+        self, counts: npt.NDArray[Any], at: npt.NDArray[np.int64], digests: Sequence[int], ended: npt.NDArray[np.int64]
+    ) -> None:
+        """The same of many: at most as many as are kept. `ended`: NOT_ENDED, or when a packet ended."""
+        frames = len(counts)
+        start = self.next % KEPT
+        cut = min(frames, KEPT - start)
+        for ring, column in zip(self._rings, (counts, at, np.array(digests, np.uint64), ended), strict=True):
+            ring[start : start + cut] = column[:cut]
+            ring[: frames - cut] = column[cut:]
+        self._count_in(frames)
 
-    def _replace(self, start: int, frames: list[tuple[int, int, int]]) -> None:
-        stop, places = start + len(frames), self._places
-        for place, old in enumerate(self._slots[start:stop], start):
-            if places.get(old[:2]) == place:
-                del places[old[:2]]
-        self._slots[start:stop] = [(*frame, _TIME_MISSING) for frame in frames]
-        places.update(zip([frame[:2] for frame in frames], range(start, stop), strict=True))
-        self._changed.update(range(start // _SLOTS_STORED_TOGETHER, (stop - 1) // _SLOTS_STORED_TOGETHER + 1))
+    def _count_in(self, frames: int) -> None:
+        lots = self._lots
+        if not lots or self.next - lots[-1].first >= _STORED_TOGETHER:
+            used = {lot.number for lot in lots}
+            lots.append(_Lot(self.next, next(number for number in range(KEPT) if number not in used)))
+        self._changed.add(lots[-1])
+        self.next += frames
+        while len(lots) > 1 and lots[1].first <= self.next - KEPT:
+            self._changed.discard(lots.pop(0))
 
     def digest_of(self, count: int, at: int) -> int | None:
         """The digest of the frame with this count that came at this time; None where it is not among the last."""
-        place = self._places.get((count, at))
-        return None if place is None else self._slots[place][2]
+        place = self._place(count, at)
+        return None if place is None else int(self._digests[place])
 
     def spill(self, count: int, at: int, ends_at: int) -> bool:
         """A packet with octets of that frame ended at `ends_at`; whether the frame is in conflict."""
-        place = self._places.get((count, at))
+        place = self._place(count, at)
         if place is None:
             return False
-        slot = self._slots[place]
-        if slot[3] == IN_CONFLICT:
+        if self._ended[place] == IN_CONFLICT:
             return True
-        self._set(place, ends_at)
+        self._set_ended(place, ends_at)
         return False
 
     def conflict(self, count: int, at: int) -> int | None:
         """The frame is in conflict; when the packet ended that began in it and ended in a later frame."""
-        place = self._places.get((count, at))
+        place = self._place(count, at)
         if place is None:
             return None
-        ended = self._slots[place][3]
-        self._set(place, IN_CONFLICT)
-        return None if ended in (IN_CONFLICT, _TIME_MISSING) else ended
+        ended = int(self._ended[place])
+        self._set_ended(place, IN_CONFLICT)
+        return None if ended in (IN_CONFLICT, NOT_ENDED) else ended
 
     def conflicts_again(self, count: int, at: int, octets_digest: int) -> bool:
         """Whether a frame with these octets was in conflict before: it is delivered again, and no third version of
@@ -111,24 +138,53 @@ class Recent:
         self._conflicts_changed = True
         return False
 
-    def _set(self, place: int, value: int) -> None:
-        self._slots[place] = (*self._slots[place][:3], value)
-        self._changed.add(place // _SLOTS_STORED_TOGETHER)
+    def _place(self, count: int, at: int) -> int | None:
+        filled = min(self.next, KEPT)
+        for place in (self._at[:filled] == at).nonzero()[0].tolist():
+            if self._counts[place] == count:
+                return int(place)
+        return None
+
+    def _set_ended(self, place: int, value: int) -> None:
+        self._ended[place] = value
+        number = self.next - 1 - (self.next - 1 - place) % KEPT
+        self._changed.add(self._lots[bisect_right(self._lots, number, key=_first_of) - 1])
 
     def take_changes(self) -> Iterator[tuple[str, Any]]:
-        for group in sorted(self._changed):
-            slots = self._slots[group * _SLOTS_STORED_TOGETHER : (group + 1) * _SLOTS_STORED_TOGETHER]
-            packed = b"".join(_SLOT.pack(*slot) for slot in slots)
-            yield f"recent/{self._name}/{group}", base64.b64encode(packed).decode()
+        for lot in sorted(self._changed):
+            following = bisect_right(self._lots, lot)
+            end = self._lots[following].first if following < len(self._lots) else self.next
+            yield f"recent/{self._name}/{lot.number}", self._packed(max(lot.first, self.next - KEPT), end)
         self._changed.clear()
         if self._conflicts_changed:
             yield f"conflicts/{self._name}/0", [list(key) for key in self._conflicts]
             self._conflicts_changed = False
 
-    def restore(self, count: int, groups: dict[int, str], conflicts: Iterable[list[int]] = ()) -> None:
+    def _packed(self, first: int, end: int) -> str:
+        """The number of the first, then column after column."""
+        places = np.arange(first, end) % KEPT
+        packed = [ring[places].astype(form).tobytes() for ring, form in zip(self._rings, _COLUMNS, strict=True)]
+        return base64.b64encode(_FIRST.pack(first) + b"".join(packed)).decode()
+
+    def restore(self, count: int, lots: Mapping[int, str], conflicts: Iterable[list[int]] = ()) -> None:
         self.next = count
         self._conflicts = {(row[0], row[1], row[2]): None for row in conflicts}
-        for group in sorted(groups):
-            self._slots.extend(_SLOT.iter_unpack(base64.b64decode(groups[group])))
-        for place in range(max(0, self.next - KEPT), self.next):
-            self._places[self._slots[place % KEPT][:2]] = place % KEPT
+        for number, packed in lots.items():
+            octets = base64.b64decode(packed)
+            (first,) = _FIRST.unpack_from(octets)
+            frames = (len(octets) - _FIRST.size) // _SLOT_OCTETS
+            at = _FIRST.size
+            skipped = max(0, count - KEPT - first)
+            if skipped >= frames:
+                continue
+            self._lots.append(_Lot(first, number))
+            places = np.arange(first + skipped, first + frames) % KEPT
+            for ring, form in zip(self._rings, _COLUMNS, strict=True):
+                column = np.frombuffer(octets, form, frames, at)
+                ring[places] = column[skipped:]
+                at += column.nbytes
+        self._lots.sort()
+
+
+def _first_of(lot: _Lot) -> int:
+    return lot.first

@@ -3,16 +3,24 @@ no frame."""
 
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.channels.chunks import Chunks
 from pipeline.records import SECOND
 
 BIN: Final = SECOND // 10
 _BINS_STORED_TOGETHER: Final = 1000
+_TOGETHER: Final = 24
+"""From so many receptions on they are counted as a column."""
 
-_BIN: Final = struct.Struct(">HQQ")
+_HEAD: Final = struct.Struct(">HB")
+
+Bins = npt.NDArray[np.int64]
+"""Two rows: receptions, and bad ones among them."""
 
 
 class Receptions:
@@ -21,11 +29,11 @@ class Receptions:
     __slots__ = ("_touched", "chunks")
 
     def __init__(self) -> None:
-        self.chunks: Chunks[dict[int, tuple[int, int]]] = Chunks("bins", dict, _pack, _unpack)
+        self.chunks: Chunks[Bins] = Chunks("bins", _new, _pack, _unpack)
         self._touched: set[int] = set()
 
-    def received(self, times: Iterable[int]) -> None:
-        for number, receptions in Counter([at // BIN for at in times]).items():
+    def received(self, times: Sequence[int]) -> None:
+        for number, receptions in _counted(times):
             self._add(number, receptions, 0)
 
     def found_bad(self, at: int) -> None:
@@ -35,8 +43,8 @@ class Receptions:
     def _add(self, number: int, receptions: int, bad: int) -> None:
         chunk, place = divmod(number, _BINS_STORED_TOGETHER)
         bins = self.chunks.change(chunk)
-        before = bins.get(place, (0, 0))
-        bins[place] = (before[0] + receptions, before[1] + bad)
+        bins[0, place] += receptions
+        bins[1, place] += bad
         self._touched.add(number)
 
     def take_touched(self) -> tuple[tuple[int, int, int], ...]:
@@ -44,14 +52,39 @@ class Receptions:
         totals = []
         for number in sorted(self._touched):
             chunk, place = divmod(number, _BINS_STORED_TOGETHER)
-            totals.append((number, *(self.chunks.get(chunk) or {})[place]))
+            bins = self.chunks.get(chunk)
+            assert bins is not None
+            totals.append((number, int(bins[0, place]), int(bins[1, place])))
         self._touched.clear()
         return tuple(totals)
 
 
-def _pack(bins: dict[int, tuple[int, int]]) -> bytes:
-    return b"".join(_BIN.pack(place, *bins[place]) for place in sorted(bins))
+def _counted(times: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """(bin, how many of these times are in it)"""
+    if len(times) < _TOGETHER:
+        return Counter([at // BIN for at in times]).items()
+    numbers, receptions = np.unique(np.array(times) // BIN, return_counts=True)
+    return zip(numbers.tolist(), receptions.tolist(), strict=True)
 
 
-def _unpack(octets: bytes) -> dict[int, tuple[int, int]]:
-    return {place: (receptions, bad) for place, receptions, bad in _BIN.iter_unpack(octets)}
+def _new() -> Bins:
+    return np.zeros((2, _BINS_STORED_TOGETHER), np.int64)
+
+
+def _pack(bins: Bins) -> bytes:
+    """From the first bin with receptions to the last: its place, octets of a number, the rows. A number is as wide as
+    the greatest needs, since the chunk that grows is stored with every record."""
+    places = bins[0].nonzero()[0]
+    first, stop = (int(places[0]), int(places[-1]) + 1) if places.size else (0, 0)
+    rows = bins[:, first:stop]
+    most = int(rows.max(initial=0))
+    width = next(width for width in (1, 2, 4, 8) if most < 1 << 8 * width)
+    return _HEAD.pack(first, width) + rows.astype(f">u{width}").tobytes()
+
+
+def _unpack(octets: bytes) -> Bins:
+    first, width = _HEAD.unpack_from(octets)
+    rows = np.frombuffer(octets, f">u{width}", offset=_HEAD.size).reshape(2, -1)
+    bins = _new()
+    bins[:, first : first + rows.shape[1]] = rows
+    return bins

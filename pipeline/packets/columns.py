@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.mission.model import SECOND, Comparison, Condition, Field, FlightState, Meanings, Packet
-from pipeline.packets import timecode
+from pipeline.packets.lot import Numbers, Octets, PacketLot
 from pipeline.packets.space_packet import PRIMARY_HEADER_OCTETS
-from pipeline.packets.values import OPERATORS, PacketReader, Value, holds, parameters_named, parameters_of
+from pipeline.packets.values import OPERATORS, PacketReader, Sample, Value, holds, parameters_named, parameters_of
 
 TOGETHER: Final = 24
 """From so many packets on it is worth while."""
@@ -88,16 +88,24 @@ class ColumnReader:
     def says_anything(self) -> bool:
         return self._one.says_anything
 
-    def read(self, packets: Sequence[bytes]) -> SampleColumns:
+    def sample(self, octets: bytes) -> Sample | None:
+        """Of one packet."""
+        return self._one.sample(octets)
+
+    def read(self, lot: PacketLot) -> SampleColumns:
         """Of whole packets of this definition."""
-        if not self._readable or len(packets) < TOGETHER or min(map(len, packets)) < self._stop:
-            return self._read_each(packets)
+        is_short = lot.stops - lot.starts < self._stop
+        if not self._readable or is_short.all():
+            return self._read_each(lot)
+        if is_short.any():
+            long, short = np.flatnonzero(~is_short), np.flatnonzero(is_short)
+            return merged((long, self.read(lot.those(long))), (short, self._read_each(lot.those(short))))
         stop, meanings = self._stop, self._meanings
-        octets = np.frombuffer(b"".join([packet[:stop] for packet in packets]), np.uint8).reshape(len(packets), stop)
+        heads = _gathered(lot, stop)
         # As Python does: what is no number, or too large, is no fault.
         with np.errstate(all="ignore"):
-            columns = {field.name: _column(field, octets) for field in self._fields}
-        nothing: list[Any] = [None] * len(packets)
+            columns = {field.name: _column(field, heads) for field in self._fields}
+        nothing: list[Any] = [None] * len(heads)
 
         def numbers(name: str | None) -> list[Any]:
             column = columns.get(name or "")
@@ -105,42 +113,55 @@ class ColumnReader:
 
         phase = columns.get(meanings.phase or "")
         return SampleColumns(
-            spacecraft_times=self._times(packets),
+            spacecraft_times=self._times(lot),
             boot_counts=numbers(meanings.boot_count),
             phases=phase.listed(phase.values) if isinstance(phase, Coded) else nothing,
-            states=[
-                "flight" if in_flight else "ground" if on_ground else None
-                for in_flight, on_ground in zip(
-                    _held(meanings.in_flight, columns, nothing),
-                    _held(meanings.on_ground, columns, nothing),
-                    strict=True,
-                )
-            ],
+            states=_states(_held(meanings.in_flight, columns, nothing), _held(meanings.on_ground, columns, nothing)),
             landed=list(_held(meanings.landed, columns, nothing)),
             altitudes=numbers(meanings.altitude),
             climb_rates=numbers(meanings.climb_rate),
         )
 
-    def _read_each(self, packets: Sequence[bytes]) -> SampleColumns:
-        rows = [self._one.sample(packet) or (None,) * len(SampleColumns._fields) for packet in packets]
-        return SampleColumns(*map(list, zip(*rows, strict=True))) if rows else SampleColumns([], [], [], [], [], [], [])
+    def _read_each(self, lot: PacketLot) -> SampleColumns:
+        nothing = (None,) * len(SampleColumns._fields)
+        rows = [self._one.sample(packet.octets) or nothing for packet in lot.packets()]
+        return SampleColumns(*map(list, zip(*rows, strict=True)))
 
-    def _times(self, packets: Sequence[bytes]) -> list[int | None]:
+    def _times(self, lot: PacketLot) -> list[int | None]:
         """Of the packets' secondary headers."""
         packet, start = self._packet, PRIMARY_HEADER_OCTETS
         if self._meanings.spacecraft_time != "packet" or packet.time_code == "none":
-            return [None] * len(packets)
-        if packet.time_code == "cds":
-            return [timecode.day_segmented(octets[start:]) for octets in packets]
+            return [None] * len(lot.starts)
         basic, fractional = packet.time_code_basic_octets, packet.time_code_fractional_octets
         middle, stop = start + basic, start + basic + fractional
-        if max(basic, fractional) > _WIDEST_TIME or min(map(len, packets)) < stop:
-            return [timecode.unsegmented(octets[start:stop], basic, fractional) for octets in packets]
-        joined = np.frombuffer(b"".join([octets[:stop] for octets in packets]), np.uint8).reshape(len(packets), stop)
-        bits = 8 * fractional
-        fraction = _number(joined[:, middle:stop]) * SECOND + (1 << bits >> 1)
-        times: list[int | None] = (_number(joined[:, start:middle]) * SECOND + (fraction >> bits)).tolist()
+        if packet.time_code == "cds" or max(basic, fractional) > _WIDEST_TIME or (lot.stops - lot.starts).min() < stop:
+            return [self._one.time(one.octets) for one in lot.packets()]
+        heads, bits = _gathered(lot, stop), 8 * fractional
+        fraction = _number(heads, middle, stop) * SECOND + (1 << bits >> 1)
+        times: list[int | None] = (_number(heads, start, middle) * SECOND + (fraction >> bits)).tolist()
         return times
+
+
+def merged(*parts: tuple[Numbers, SampleColumns]) -> SampleColumns:
+    """Rows of several, each with the places where they belong."""
+    rows = np.full((len(SampleColumns._fields), sum(len(places) for places, _ in parts)), None)
+    for places, columns in parts:
+        for row, column in zip(rows, columns, strict=True):
+            row[places] = np.array(column, object)
+    return SampleColumns(*rows.tolist())
+
+
+def _states(in_flight: Sequence[bool | None], on_ground: Sequence[bool | None]) -> list[FlightState | None]:
+    return [
+        "flight" if flying else "ground" if standing else None
+        for flying, standing in zip(in_flight, on_ground, strict=True)
+    ]
+
+
+def _gathered(lot: PacketLot, octets: int) -> Octets:
+    """The first octets of each packet, which all have as many."""
+    rows = np.ndarray(len(lot.octets) - octets + 1, f"V{octets}", lot.octets, strides=(1,))
+    return rows[lot.starts].view(np.uint8).reshape(-1, octets)
 
 
 def _held(
@@ -181,15 +202,14 @@ def _is_readable(field: Field) -> bool:
     return field.bits <= _WIDEST and (_is_plain(field) or isinstance(field.scale * field.offset, float))
 
 
-def _column(field: Field, octets: npt.NDArray[np.uint8]) -> Column:
+def _column(field: Field, heads: Octets) -> Column:
     first, stop = PRIMARY_HEADER_OCTETS + field.bit // 8, _stop(field)
     if field.type == "float":
-        numbers: npt.NDArray[Any] = np.ascontiguousarray(octets[:, first:stop]).view(f">f{field.bits // 8}")[:, 0]
-        numbers = numbers.astype(np.float64)
+        numbers: npt.NDArray[Any] = _words(heads, first, f">f{stop - first}").astype(np.float64)
         known = np.isfinite(numbers)
         return Measured(_scaled(field, numbers), None if known.all() else known)
     last_bit = 8 * PRIMARY_HEADER_OCTETS + field.bit + field.bits
-    numbers = _number(octets[:, first:stop]) >> 8 * stop - last_bit & (1 << field.bits) - 1
+    numbers = _number(heads, first, stop) >> 8 * stop - last_bit & (1 << field.bits) - 1
     if field.type in ("enum", "bool"):
         codes: list[int] = numbers.tolist()
         labels = dict(field.labels)
@@ -203,9 +223,15 @@ def _scaled(field: Field, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return numbers if _is_plain(field) else numbers * field.scale + field.offset
 
 
-def _number(octets: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Octets of each row as one number, the first the most significant: at most 7 of them."""
-    number = np.zeros(len(octets), np.int64)
-    for place in range(octets.shape[1]):
-        number = number << 8 | octets[:, place]
-    return number
+def _number(heads: Octets, first: int, stop: int) -> Numbers:
+    """Octets `first` to `stop` of each row as one number, the first the most significant: at most 5 of them. Read as a
+    word that ends there; what stands before them in it is cut off."""
+    if first == stop:
+        return np.zeros(len(heads), np.int64)
+    width = next(width for width in (1, 2, 4, 8) if width >= stop - first)
+    word = _words(heads, stop - width, f">i{width}").astype(np.int64)
+    return word & (1 << 8 * (stop - first)) - 1
+
+
+def _words(heads: Octets, first: int, form: str) -> npt.NDArray[Any]:
+    return np.ndarray(len(heads), form, heads, offset=first, strides=heads.strides[:1])

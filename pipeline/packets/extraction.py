@@ -18,8 +18,11 @@ import base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
+import numpy as np
+
 from pipeline.frames.frame import NO_PACKET_START, ONLY_IDLE_DATA
-from pipeline.packets.space_packet import IDLE_APID, SpacePacket
+from pipeline.packets.space_packet import APIDS, IDLE_APID, SpacePacket
+from pipeline.packets.stretch import Begun, Stretch, Walked, walk
 
 KEPT_FRAMES: Final = 1024
 """Of a channel: how long a part of a packet waits for the frame that is missing."""
@@ -79,8 +82,8 @@ class Extraction:
     """The packets of one virtual channel. `wanted`: the APIDs whose octets are kept; None keeps all."""
 
     __slots__ = (
-        "chains", "changed", "completed", "fronts", "latest", "modulus", "near", "order", "spilled", "told_late",
-        "wanted",
+        "_is_wanted", "chains", "changed", "completed", "fronts", "latest", "modulus", "near", "order", "spilled",
+        "told_late", "wanted",
     )  # fmt: skip
 
     def __init__(self, modulus: int, near: int | None = None, wanted: frozenset[int] | None = None) -> None:
@@ -89,6 +92,8 @@ class Extraction:
         """Two frames with consecutive counts are neighbours if they came at most this many nanoseconds apart: a
         small count may have gone round in a longer time. None: always."""
         self.wanted = wanted
+        self._is_wanted = np.full(APIDS, wanted is None)
+        self._is_wanted[list(wanted or ())] = True
         self.chains: dict[int, list[Chain]] = {}
         """By the count of the last frame each has; several where a small count has gone round."""
         self.fronts: dict[int, list[Front]] = {}
@@ -115,7 +120,7 @@ class Extraction:
                 self._stand(Chain(zone[tail:], [(count, at)], at, live, self.order), count)
             return telemetry
         if self.order % _PRUNE_EVERY == 0:
-            self._prune()
+            self._prune(self.order)
         before = (count - 1) % self.modulus
         chain = self._take_chain(before, at)
         orphaned = chain is None and self.latest == before and not self._goes_on(before, at)
@@ -141,6 +146,39 @@ class Extraction:
         if tail < len(zone):
             self._stand(Chain(zone[tail:], [(count, at)], at, live, self.order), count)
         return telemetry
+
+    def add_together(self, stretch: Stretch, not_ended: int) -> Walked | None:
+        """What `add` does with each of these frames, `completed` and the new `spilled` being in what is returned. None,
+        and nothing is done, where one of them has to be looked at by itself."""
+        counts, at, frames = stretch.counts, stretch.at, len(stretch.at)
+        before = (int(counts[0]) - 1) % self.modulus
+        if self.fronts or self.latest != before:
+            return None
+        chain = self._chain_for(before, int(at[0]))
+        for count, waiting in self.chains.items():
+            place = (count - before) % self.modulus
+            if place < frames and any(self._follows(one.at, int(at[place])) for one in waiting if one is not chain):
+                return None
+        begun = None if chain is None else Begun(chain.octets, chain.at, chain.live)
+        walked = walk(stretch, begun, self.near, self._is_wanted, not_ended)
+        if walked is None:
+            return None
+        self.order += frames
+        self.latest = int(counts[-1])
+        if chain is not None:
+            self._taken(self.chains, before, chain)
+            if (ended := walked.begun_ended_at) is not None:
+                self.spilled.extend((count, time, ended) for count, time in chain.frames if time != ended)
+        if self.order % _PRUNE_EVERY < frames:
+            self._prune(self.order - self.order % _PRUNE_EVERY)
+        if (tail := walked.tail) is not None:
+            if chain is None or not tail.is_begun:
+                chain = Chain(b"", [], int(at[0]), bool(stretch.live[tail.places[0]]), self.order)
+            chain.octets = tail.octets
+            chain.frames += zip(counts[tail.places].tolist(), at[tail.places].tolist(), strict=True)
+            chain.at = chain.frames[-1][1]
+            self._stand(chain, self.latest)
+        return walked
 
     def _goes_on(self, count: int, at: int) -> bool:
         """Whether the packet at the front of that frame, whose beginning is not here yet, may go on in the next."""
@@ -204,12 +242,13 @@ class Extraction:
         self.changed.add(count % SLOTS)
 
     def _take_chain(self, count: int, at: int) -> Chain | None:
+        chain = self._chain_for(count, at)
+        return None if chain is None else self._taken(self.chains, count, chain)
+
+    def _chain_for(self, count: int, at: int) -> Chain | None:
         """The chain that goes on in a frame of that time: of several the last one before it."""
-        waiting = self.chains.get(count)
-        if waiting is None:
-            return None
-        fitting = [one for one in waiting if self._follows(one.at, at)]
-        return self._taken(self.chains, count, max(fitting, key=lambda one: one.at)) if fitting else None
+        fitting = [one for one in self.chains.get(count, ()) if self._follows(one.at, at)]
+        return max(fitting, key=lambda one: one.at, default=None)
 
     def _take_front(self, count: int, at: int) -> Front | None:
         """The front that goes on with a chain of that time: of several the first one after it."""
@@ -237,8 +276,8 @@ class Extraction:
     def _follows(self, before: int, at: int) -> bool:
         return before <= at and (self.near is None or at - before <= self.near)
 
-    def _prune(self) -> None:
-        oldest = self.order - KEPT_FRAMES
+    def _prune(self, order: int) -> None:
+        oldest = order - KEPT_FRAMES
         waiting: tuple[dict[int, list[Any]], ...] = (self.chains, self.fronts)
         for parts in waiting:
             for count, part in [(count, one) for count, row in parts.items() for one in row if one.order < oldest]:

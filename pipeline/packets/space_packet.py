@@ -9,6 +9,7 @@
 from typing import Final, NamedTuple
 
 PRIMARY_HEADER_OCTETS: Final = 6
+APIDS: Final = 2048
 IDLE_APID: Final = 0x7FF
 SEQUENCE_COUNT_MODULUS: Final = 16_384
 LONGEST_PACKET: Final = 65_542

@@ -137,14 +137,17 @@ class PacketReader:
 
     def sample(self, octets: bytes) -> Sample | None:
         """What a whole packet says of the vehicle; None where it says nothing that has a meaning."""
-        at: int | None = None
+        return sample(self._meanings, self.values(octets), self.time(octets))
+
+    def time(self, octets: bytes) -> int | None:
+        """The time code of a whole packet, where it has a meaning."""
         if self._time == "cuc":
             packet = self._packet
             data = octets[PRIMARY_HEADER_OCTETS:]
-            at = timecode.unsegmented(data, packet.time_code_basic_octets, packet.time_code_fractional_octets)
-        elif self._time == "cds":
-            at = timecode.day_segmented(octets[PRIMARY_HEADER_OCTETS:])
-        return sample(self._meanings, self.values(octets), at)
+            return timecode.unsegmented(data, packet.time_code_basic_octets, packet.time_code_fractional_octets)
+        if self._time == "cds":
+            return timecode.day_segmented(octets[PRIMARY_HEADER_OCTETS:])
+        return None
 
 
 def _reader(field: Field) -> tuple[int, Callable[[bytes], Value | None]]:

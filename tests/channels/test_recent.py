@@ -1,9 +1,10 @@
 """The last frames of a channel with a digest of their octets."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.channels.recent import IN_CONFLICT, KEPT, Recent, digest
+from pipeline.channels.recent import IN_CONFLICT, KEPT, NOT_ENDED, Recent, digest
 
 
 def test_a_frame_is_known_by_count_and_time() -> None:
@@ -54,3 +55,35 @@ def test_what_is_stored_comes_back(counts: list[int], before: int, cut: int) -> 
         assert again.digest_of(count, place * 10) == straight.digest_of(count, place * 10) == place
         assert again.conflict(count, place * 10) == place + 1
     assert IN_CONFLICT < -(1 << 62), "no time of a frame"
+
+
+@given(st.lists(st.integers(1, 300), max_size=12), st.sets(st.integers(0, 11)))
+def test_what_one_record_changes_is_stored_in_one_lot_or_two(records: list[int], one_by_one: set[int]) -> None:
+    recent, stored = Recent("a"), {}
+    for place, frames in enumerate(records):
+        at = np.arange(recent.next, recent.next + frames)
+        if place in one_by_one and frames < 30:
+            for number in at.tolist():
+                recent.add(number % 256, number, number)
+        else:
+            recent.extend(at % 256, at, at.tolist(), np.full(frames, NOT_ENDED))
+        changes = dict(recent.take_changes())
+        assert 1 <= len(changes) <= 2
+        stored |= changes
+    again = Recent("a")
+    again.restore(recent.next, {int(name.split("/")[2]): part for name, part in stored.items()})
+    for number in range(recent.next):
+        known = number if number >= recent.next - KEPT else None
+        assert again.digest_of(number % 256, number) == recent.digest_of(number % 256, number) == known
+    recent.add(0, -1, 0)
+    again.add(0, -1, 0)
+    assert dict(again.take_changes()) == dict(recent.take_changes())
+
+
+def test_a_channel_that_goes_on_for_long_is_stored_under_few_names() -> None:
+    recent = Recent("a")
+    names = set()
+    for number in range(10 * KEPT):
+        recent.add(number % 256, number, number)
+        names |= dict(recent.take_changes()).keys()
+    assert len(names) <= 40

@@ -1,0 +1,180 @@
+"""The packets of many frames with consecutive counts at once. Their zones are laid one after the other; the first
+header pointers say where packets begin, and from there all frames are walked together, a packet of each in every step.
+Knows counts and first header pointers. What is unusual (a pointer that disagrees with the packets before it, a packet
+of another version) it leaves to `extraction`, which takes frame by frame.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.frames.frame import NO_PACKET_START, ONLY_IDLE_DATA
+from pipeline.packets.lot import Flags, Numbers, Octets, PacketLot
+from pipeline.packets.space_packet import IDLE_APID, SHORTEST_PACKET
+
+_LENGTH_AT: Final = 4
+"""Where in a packet its length stands: two octets."""
+_BEHIND: Final = 6
+"""Octets laid behind the last zone: a header may be cut off there."""
+
+
+class Stretch(NamedTuple):
+    """Frames with consecutive counts, each later than the one before it; a column each."""
+
+    frames: list[bytes]
+    counts: Numbers
+    at: Numbers
+    live: Flags
+    pointers: Numbers
+    zone_starts: Numbers
+    zone_ends: Numbers
+
+    def part(self, start: int, stop: int) -> "Stretch":
+        return Stretch(
+            self.frames[start:stop], self.counts[start:stop], self.at[start:stop], self.live[start:stop],
+            self.pointers[start:stop], self.zone_starts[start:stop], self.zone_ends[start:stop],
+        )  # fmt: skip
+
+
+class Begun(NamedTuple):
+    """A packet that goes on in the first frame."""
+
+    octets: bytes
+    at: int
+    live: bool
+
+
+class Tail(NamedTuple):
+    """A packet that goes on after the last frame."""
+
+    octets: bytes
+    places: list[int]
+    """The frames of the stretch that have octets of it."""
+    is_begun: bool
+    """It began before the stretch."""
+
+
+class Walked(NamedTuple):
+    telemetry: Flags
+    """Whether a frame carries octets of a packet that is not idle."""
+    ended: Numbers
+    """When the wanted packet ended that goes on after a frame; `not_ended` where there is none."""
+    packets: PacketLot
+    """The wanted ones that are whole."""
+    begun_ended_at: int | None
+    """The same as `ended`, for the frames before the stretch."""
+    tail: Tail | None
+
+
+def walk(stretch: Stretch, begun: Begun | None, near: int | None, wanted: Flags, not_ended: int) -> Walked | None:
+    """None where a frame has to be looked at by itself.
+
+    `near`: a packet goes on in the next frame that carries packets if that came at most so many nanoseconds later;
+    None: always. `wanted`: by APID.
+    """
+    carrying = np.flatnonzero((stretch.pointers != ONLY_IDLE_DATA) & (stretch.zone_ends > stretch.zone_starts))
+    at, pointers = stretch.at[carrying], stretch.pointers[carrying]
+    if not carrying.size or not _are_near(stretch, at, begun, near):
+        return None
+    octets, zones = _laid_out(stretch, carrying, b"" if begun is None else begun.octets)
+    end, before = int(zones[-1]), begun is not None
+    # Where the first packet of each frame begins, or behind its zone where none does.
+    has_start = pointers != NO_PACKET_START
+    firsts = np.where(has_start, zones[:-1] + pointers, zones[1:])
+    zones[0] = 0  # octets of the packet that began before are the first frame's
+    begins = firsts[has_start]
+    if (begins >= zones[1:][has_start]).any():
+        return None
+    words = np.ndarray(len(octets) - 1, ">u2", octets, strides=(1,))
+    found = _walked(words, np.concatenate(([0], begins)) if before else begins, end)
+    if found is None:
+        return None
+    starts, goes_on = found
+    stops = np.append(starts[1:], end)
+    starts_in = np.searchsorted(zones, starts, "right") - 1
+    stops_in = np.searchsorted(zones, stops, "left") - 1
+    if (starts[before:] < firsts[starts_in[before:]]).any() or (octets[starts] >> 5).any():
+        return None
+    apids = (words[starts] & 0x7FF).astype(np.int64)
+    if goes_on and end - starts[-1] < 2:
+        apids[-1] = IDLE_APID  # as far as anybody knows
+    is_wanted = wanted[apids]
+    if goes_on:
+        is_wanted[-1] = False
+    live, ended_at = stretch.live[carrying][starts_in], at[stops_in]
+    if begun is not None:
+        live[0] = begun.live
+    ended = np.full(len(stretch.at), not_ended)
+    if (stops_in > starts_in)[is_wanted].any():
+        over = np.searchsorted(starts, zones[1:], "left") - 1  # the packet of each frame's last octet
+        goes_over = (over >= 0) & is_wanted[over] & (stops[over] > zones[1:])
+        ended[carrying[goes_over]] = ended_at[over[goes_over]]
+    telemetry = np.zeros(len(stretch.at), np.bool_)
+    telemetry[carrying] = _telemetry(
+        apids != IDLE_APID, starts_in + (zones[starts_in + 1] - starts < 2), stops_in, len(carrying)
+    )
+    tail = None
+    if goes_on:
+        places = carrying[starts_in[-1] :].tolist()
+        tail = Tail(octets[starts[-1] : end].tobytes(), places, before and len(starts) == 1)
+    return Walked(
+        telemetry, ended, PacketLot(octets, starts, stops, apids, ended_at, live).those(is_wanted),
+        int(ended_at[0]) if before and is_wanted[0] else None, tail,
+    )  # fmt: skip
+
+
+def _are_near(stretch: Stretch, at: Numbers, begun: Begun | None, near: int | None) -> bool:
+    """Whether a packet may go on all along, over frames that carry none."""
+    if near is None:
+        return True
+    times = np.append(at, stretch.at[-1])
+    return (begun is None or int(at[0]) - begun.at <= near) and bool((np.diff(times) <= near).all())
+
+
+def _laid_out(stretch: Stretch, carrying: Numbers, head: bytes) -> tuple[Octets, Numbers]:
+    """`head`, the packet zones of those frames, and some octets more; where in them each zone begins, and where the
+    last one ends."""
+    frames = stretch.frames
+    if len(carrying) < len(frames):
+        frames = [frames[place] for place in carrying.tolist()]
+    starts, ends = stretch.zone_starts[carrying], stretch.zone_ends[carrying]
+    zones = len(head) + np.concatenate(([0], np.cumsum(ends - starts)))
+    octets = np.empty(int(zones[-1]) + _BEHIND, np.uint8)
+    octets[: len(head)] = np.frombuffer(head, np.uint8)
+    octets[-_BEHIND:] = 0
+    start, end = int(starts[0]), int(ends[0])
+    if (starts == start).all() and (ends == end).all() and len(set(map(len, frames))) == 1:
+        table = np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), -1)
+        octets[len(head) : -_BEHIND].reshape(len(frames), -1)[:] = table[:, start:end]
+    else:
+        cut = [frame[start:end] for frame, start, end in zip(frames, starts.tolist(), ends.tolist(), strict=True)]
+        octets[len(head) : -_BEHIND] = np.frombuffer(b"".join(cut), np.uint8)
+    return octets, zones
+
+
+def _walked(words: npt.NDArray[np.uint16], begins: Numbers, end: int) -> tuple[Numbers, bool] | None:
+    """Where packets start, from those places on, and whether the last one goes on behind the end. None where the
+    packets from one place on do not end at the next, or there is none. `words`: two octets as a number, at each."""
+    if not begins.size:
+        return None
+    starts, goes_on = [], False
+    at, ends = begins, np.append(begins[1:], end)
+    while at.size:
+        starts.append(at)
+        following = words[at + _LENGTH_AT] + (at + SHORTEST_PACKET)
+        beyond = following > ends
+        if beyond.any():
+            if ends[-1] != end or not beyond[-1] or beyond[:-1].any():
+                return None
+            goes_on = True
+        more = following < ends
+        at, ends = following[more], ends[more]
+    return np.sort(np.concatenate(starts)), goes_on
+
+
+def _telemetry(busy: Flags, first: Numbers, last: Numbers, zones: int) -> Flags:
+    """Which zones have octets of a busy packet, each of which has some from its first zone to its last."""
+    begun = np.bincount(first[busy], minlength=zones + 1)
+    ended = np.bincount(last[busy] + 1, minlength=zones + 1)
+    return np.cumsum(begun - ended)[:zones] > 0
