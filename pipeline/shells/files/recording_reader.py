@@ -4,13 +4,14 @@ with the file. A file that is cut off or damaged is read up to its last whole ch
 What is in a record is not looked at, but for its session and whether that was ended.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast, get_args
 
 from mcap.exceptions import McapError
-from mcap.records import Attachment, Channel, Chunk, DataEnd, Message
-from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.records import Attachment, Channel, Chunk, DataEnd, Message, Statistics
+from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
 
 from pipeline.errors import RecordError, RecordingError
 from pipeline.records import DataEnded, OriginKind, Record, RecordingEnded, Run, decode_record
@@ -84,18 +85,21 @@ class Recording:
         """
         self.cut_off, self._data_is_whole = None, False
         channels: dict[int, str] = {}
-        others: set[str] = set()
+        others: dict[int, str] = {}
         # Channel → the count that its next message must have. A chunk may be damaged so that it passes for something
-        # else, which is skipped: only the counts tell then, where the writer counts.
+        # else, which is skipped. Then only this tells: the counts, where the writer counts; a channel that nothing has
+        # opened, since the chunk of its first message does; and how many messages the index says there are.
         next_counts: dict[int, int] = {}
+        found: Counter[int] = Counter()
         for stored in self._parts():
             if isinstance(stored, Channel):
                 if stored.message_encoding == ENCODING and "key" in stored.metadata:
                     channels[stored.id] = stored.metadata["key"]
                     self.runs[stored.metadata["key"]] = _run_of(stored)
                 else:
-                    others.add(stored.topic)
+                    others[stored.id] = stored.topic
             elif isinstance(stored, Message) and stored.channel_id in channels:
+                found[stored.channel_id] += 1
                 link, due = channels[stored.channel_id], next_counts.get(stored.channel_id, stored.sequence)
                 if stored.sequence not in (due, _NOT_COUNTED):
                     self.cut_off = self._gap(link, due, stored.sequence)
@@ -104,8 +108,13 @@ class Recording:
                 record = self._read(link, stored)
                 if record is not None:
                     yield record
+            elif isinstance(stored, Message) and stored.channel_id not in others:
+                self.cut_off = self._unopened(stored.channel_id)
+                break
+            elif isinstance(stored, Statistics):
+                self.cut_off = self._missing(channels, found, stored)
         if not self._count:
-            held = f"it holds {', '.join(sorted(others)[:5])}" if others else "it holds no message at all"
+            held = f"it holds {', '.join(sorted(set(others.values()))[:5])}" if others else "it holds no message at all"
             where = self.cut_off or f"{self.path.name} has no records of relaywatch: {held}"
             raise RecordingError(f"{where}; expected messages of encoding {ENCODING}")
         yield from self._ends()
@@ -151,18 +160,41 @@ class Recording:
                     self.cut_off = self._cut_off(whole_until, fault)
                     return
                 if part is None:
+                    if not self._data_is_whole:
+                        self.cut_off = self._damaged("nothing in it says that its data end")
                     return
                 self._data_is_whole = self._data_is_whole or isinstance(part, DataEnd)
                 self.octets_read = 0 if mission_only else file.tell()
                 yield from inside
 
+    def _damaged(self, how: str) -> str:
+        return f"{self.path.name}: the file is damaged: {how}; the {self._count} records before it are good"
+
     def _gap(self, link: str, due: int, found: int) -> str:
-        return (
-            f"{self.path.name}: the file is damaged: message {due} of link {link} is not there, {found} is next; the "
-            f"{self._count} records before it are good"
+        return self._damaged(f"message {due} of link {link} is not there, {found} is next")
+
+    def _unopened(self, channel: int) -> str:
+        return self._damaged(
+            f"before offset {self.octets_read} of {self.size} octets a chunk is not there, the one that says of which "
+            f"link channel {channel} is"
         )
 
+    def _missing(self, channels: dict[int, str], found: Counter[int], said: Statistics) -> str | None:
+        """In one line of which link there are fewer messages than the index says; None where all are there."""
+        for channel, count in said.channel_message_counts.items():
+            if channel in channels and found[channel] < count:
+                return (
+                    f"{self.path.name}: the file is damaged: {count - found[channel]} of the {count} messages of link "
+                    f"{channels[channel]} are not there; the {self._count} records that are there are good"
+                )
+        return None
+
     def _cut_off(self, at: int, fault: Exception) -> str:
+        if isinstance(fault, CRCValidationError) and isinstance(fault.record, DataEnd):
+            return (
+                f"{self.path.name}: the file is damaged somewhere before offset {at} of {self.size} octets: the sum "
+                f"over all its data is another; the {self._count} records read are good, others may be missing"
+            )
         stops = isinstance(fault, _CutOffError)
         what = "is cut off" if stops else f"is damaged ({type(fault).__name__}: {fault})"
         good = f"the {self._count} records before it are good"

@@ -13,18 +13,26 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mcap.records import Channel
+from mcap.writer import Writer
 
 from pipeline.errors import RecordingError
-from pipeline.records import Listened, RecordingEnded, encode_record
+from pipeline.records import Listened, RecordingEnded, Run, encode_record
 from pipeline.shells.cli import main
 from pipeline.shells.files.analyze import analyze
-from pipeline.shells.files.recording import MAGIC
+from pipeline.shells.files.recording import ENCODING, MAGIC, RecordingWriter
 from pipeline.shells.files.recording_reader import read_recording
 from pipeline.shells.files.simulate import write_scenario
 from tests.build import root, scenario, scenario_records
 
 RAW = ("--format", "aos", "--frame-length", "1115", "--fecf")
 COMMANDS = [("inspect",), ("analyze",)]
+
+# Kinds of the records that an MCAP file is made of; those from 0x80 on are for whoever likes, and skipped.
+HEADER: Final = 0x01
+CHUNK: Final = 0x06
+DATA_END: Final = 0x0F
+PRIVATE: Final = 0x80
 
 
 @pytest.fixture(scope="module")
@@ -198,14 +206,17 @@ def test_wherever_a_recording_is_cut_its_records_are_the_first_ones(part, nomina
 
 
 @given(at=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
-def test_wherever_an_octet_is_damaged_no_record_is_a_wrong_one(at, flip, nominal, tmp_path_factory):
+def test_wherever_an_octet_is_damaged_no_record_is_a_wrong_one_and_none_is_missing_in_silence(
+    at, flip, nominal, tmp_path_factory
+):
     octets = bytearray(nominal.read_bytes())
     octets[int(len(octets) * at)] ^= flip
     path = tmp_path_factory.mktemp("flip") / "flip.mcap"
     path.write_bytes(octets)
-    records, _ = read(path)
+    records, said = read(path)
     good, whole = octets_of(records), octets_of(scenario_records("nominal"))
     assert good == whole[: len(good)]
+    assert good == whole or said is not None
 
 
 def test_a_chunk_that_passes_for_something_else_is_missed_by_the_counts(nominal, tmp_path):
@@ -223,8 +234,61 @@ def test_a_chunk_that_passes_for_something_else_is_missed_by_the_counts(nominal,
     assert [record.whole for record in records[len(good) :]] == [False]
 
 
-CHUNK: Final = 0x06
-PRIVATE: Final = 0x80
+def test_a_damaged_first_chunk_of_a_link_ends_the_reading_and_the_records_before_it_are_kept(tmp_path):
+    """Nothing says then of which link its later messages are: they are not left out in silence."""
+    first = scenario_records("nominal")[:20]
+    path = tmp_path / "two.mcap"
+    with RecordingWriter(path) as writer:
+        for record in [*first, *(dataclasses.replace(record, link="rover-b") for record in first)]:
+            writer.write(record, run=Run())
+            writer.flush()
+    octets = bytearray(path.read_bytes())
+    chunks = [at for at, kind in stored_kinds(octets) if kind == CHUNK]
+    octets[chunks[len(first)]] = PRIVATE
+    path.write_bytes(octets)
+    records, said = read(path)
+    assert octets_of(records) == octets_of(first)
+    assert "a chunk is not there, the one that says of which link channel 2 is; the 20 records before it" in said
+
+
+@pytest.mark.parametrize("at", [0, 10, 19], ids=["the first chunk", "one in the middle", "the last one"])
+def test_a_chunk_that_another_writers_file_lost_is_missed_by_the_count_in_its_index(at, tmp_path):
+    """It counts no messages, takes no sum over its data, and says in each chunk again what its channels are."""
+    first = scenario_records("nominal")[:20]
+    path = tmp_path / "foreign.mcap"
+    writer = Writer(str(path), use_chunking=True, enable_data_crcs=False)
+    writer.start()
+    channel = writer.register_channel("relay.frames", ENCODING, 0, {"key": first[0].link})
+    opened = Channel(
+        id=channel, topic="relay.frames", message_encoding=ENCODING, metadata={"key": first[0].link}, schema_id=0
+    )
+    for record in first:
+        writer._Writer__chunk_builder.add_channel(opened)
+        writer.add_message(channel, 0, encode_record(record), 0)
+        writer.flush()
+    writer.finish()
+    octets = bytearray(path.read_bytes())
+    assert read(path) == (read(path)[0], None)
+    octets[[at for at, kind in stored_kinds(octets) if kind == CHUNK][at]] = PRIVATE
+    path.write_bytes(octets)
+    records, said = read(path)
+    assert octets_of(records) == octets_of([*first[:at], *first[at + 1 :]])
+    assert "1 of the 20 messages of link rover-a are not there; the 19 records that are there are good" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(HEADER, "somewhere before offset"), (DATA_END, "nothing in it says that its data end")],
+    ids=["header", "end of data"],
+)
+def test_a_recording_whose_frame_is_damaged_is_read_whole_and_the_damage_named(kind, said, nominal, tmp_path):
+    octets = bytearray(nominal.read_bytes())
+    octets[next(at for at, found in stored_kinds(octets) if found == kind)] = PRIVATE
+    path = tmp_path / "frame.mcap"
+    path.write_bytes(octets)
+    records, named = read(path)
+    assert octets_of(records) == octets_of(scenario_records("nominal"))
+    assert said in named
 
 
 def stored_kinds(octets: bytes) -> Iterator[tuple[int, int]]:
