@@ -1,7 +1,6 @@
 """A mission file: TOML -> Mission, checked in full before any data moves. Knows the text; does not know where it was
 read from."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final, get_args
@@ -11,7 +10,7 @@ from pipeline.mission.definitions import read_packets
 from pipeline.mission.lines import Path, lines_of
 from pipeline.mission.model import FrameFormat, Link, Mission, Timers, Vehicle
 from pipeline.mission.plan import read_plan
-from pipeline.mission.table import Faults, Table
+from pipeline.mission.table import LONGEST_SECONDS, Faults, Table, read_toml
 from pipeline.mission.vehicles import read_vehicle
 
 MAX_FRAME_OCTETS: Final = 2048
@@ -26,11 +25,7 @@ def load_mission(text: str, *, where: str) -> Mission:
 
     Raises MissionError with every fault found, a line each: file, line, key, what was found, what was expected.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise MissionError(f"{where}: this is not TOML: {fault}") from None
-    return build_mission(data, where=where, lines=lines_of(text))
+    return build_mission(read_toml(text, where=where), where=where, lines=lines_of(text))
 
 
 def build_mission(data: Mapping[str, Any], *, where: str, lines: Mapping[Path, int]) -> Mission:
@@ -133,7 +128,9 @@ def _timers(table: Table) -> Timers:
     for one in fields(Timers):
         if table.has(one.name):
             values[one.name] = (
-                table.whole(one.name, low=1, high=1_000_000) if one.type is int else table.number(one.name, least=0)
+                table.whole(one.name, low=1, high=1_000_000)
+                if one.type is int
+                else table.number(one.name, least=0, most=LONGEST_SECONDS)
             )
         table.asked.add(one.name)
     table.close()

@@ -4,16 +4,51 @@ does not know what a mission is."""
 import contextlib
 import datetime as dt
 import difflib
+import tomllib
 from collections.abc import Collection, Mapping
 from math import inf, isfinite
 from typing import Any, Final, TypeVar
 
+from pipeline.errors import MissionError, RelayWatchError
 from pipeline.mission.lines import Path, line_of
 
 D = TypeVar("D")
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
+
+
+LONGEST_SECONDS: Final = 1e9
+"""Thirty years: no time of a mission is longer, and as nanoseconds it is still far from the end of 64 bits."""
+MAX_NAME: Final = 100
+
+
+def read_toml(text: str, *, where: str, error: type[RelayWatchError] = MissionError) -> dict[str, Any]:
+    """What a TOML text says, whole numbers in 64 bits as TOML has them. Raises `error` where it is none."""
+    try:
+        data = tomllib.loads(text)
+        _check_whole_numbers(data)
+    except RecursionError:
+        raise error(
+            f"{where}: this is not TOML that can be read: arrays or tables stand too deep in each other"
+        ) from None
+    # TOMLDecodeError is one, and so is what a number of more than 4300 digits leads to.
+    except ValueError as fault:
+        raise error(f"{where}: this is not TOML: {fault}") from None
+    return data
+
+
+def _check_whole_numbers(data: Mapping[str, Any]) -> None:
+    """The reader takes longer ones, for which TOML wants an error; whoever reckons with one gets an OverflowError."""
+    waiting: list[tuple[Path, Any]] = [((), data)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*path, key), one) for key, one in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*path, place), one) for place, one in enumerate(value)]
+        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            raise ValueError(f"{spell(path)} is a whole number that 64 bits do not hold")
 
 
 class _Required:
@@ -66,14 +101,13 @@ class Table:
         return value  # type: ignore[no-any-return]
 
     def name(self, key: str = "name") -> str:
-        """A text that can stand in a key or a label: not empty, no white space, no slash."""
+        """A text that can stand in a key, a label or the name of a stored state: one word, without `/` and `|`."""
         value = self.text(key)
-        if (
-            key in self.data
-            and isinstance(self.data[key], str)
-            and (not value or any(c.isspace() or c == "/" for c in value))
-        ):
-            self.fault(key, f"{value!r} is not a name: one word without white space or '/'")
+        is_name = value and len(value) <= MAX_NAME and value.isprintable() and not set(value) & set(" /|")
+        if isinstance(self.data.get(key), str) and not is_name:
+            self.fault(
+                key, f"{value!r:.120} is not a name: one word of at most {MAX_NAME} characters without '/' and '|'"
+            )
         return value
 
     def truth(self, key: str, default: D | _Required = REQUIRED) -> bool | D:
@@ -87,13 +121,15 @@ class Table:
         return value  # type: ignore[no-any-return]
 
     def number(
-        self, key: str, default: D | _Required = REQUIRED, *, above: float = -inf, least: float = -inf
-    ) -> float | D:
+        self, key: str, default: D | _Required = REQUIRED, *, above: float = -inf, least: float = -inf,
+        most: float = inf,
+    ) -> float | D:  # fmt: skip
         value = self._take(key, default, (int, float), "a number", 1.0)
         if key not in self.data:
             return value  # type: ignore[no-any-return]
-        if not (isfinite(value) and value > above and value >= least):
+        if not (isfinite(value) and value > above and least <= value <= most):
             limit = f" above {above:g}" if above > -inf else f" of at least {least:g}" if least > -inf else ""
+            limit += f" and at most {most:g}" if most < inf else ""
             self.fault(key, f"{value} is not a number{limit}")
             return 1.0
         return float(value)
@@ -108,7 +144,8 @@ class Table:
             with contextlib.suppress(ValueError):
                 value = dt.datetime.fromisoformat(value)
         if not isinstance(value, dt.datetime) or value.tzinfo is None:
-            self.fault(key, f"{value!s:.60} is not a moment with its offset, for example 2024-01-18T12:00:00Z")
+            found = f"{value!r:.60}" if isinstance(value, str) else f"{value!s:.60}"
+            self.fault(key, f"{found} is not a moment with its offset, for example 2024-01-18T12:00:00Z")
             return 0
         return (value - EPOCH) // _MICROSECOND * 1_000
 

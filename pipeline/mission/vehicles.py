@@ -5,7 +5,7 @@ from typing import Final
 
 from pipeline.mission.conditions import read_condition
 from pipeline.mission.model import SECOND, Field, FrameFormat, Meanings, Packet, PlannedFlight, Vehicle
-from pipeline.mission.table import Table
+from pipeline.mission.table import LONGEST_SECONDS, Table
 
 MAVLINK_PARAMETERS: Final = (
     "armed",
@@ -49,7 +49,7 @@ def read_vehicle(table: Table, packets: Mapping[str, Packet], formats: frozenset
     parameters |= {field.name: field for packet in own for field in packet.fields}
     vehicle = Vehicle(
         name=name, scid=scid, realtime_vcids=realtime, recorded_vcids=recorded, idle_vcids=idle,
-        frame_period_s=table.number("frame_period_s", None, above=0), packets=own,
+        frame_period_s=table.number("frame_period_s", None, above=0, most=LONGEST_SECONDS), packets=own,
         meanings=_meanings(table.table("meanings"), parameters, own),
         flights=_flights(table.tables("flights")),
     )  # fmt: skip
@@ -141,10 +141,10 @@ def _flight(table: Table) -> PlannedFlight:
     flight = PlannedFlight(
         number=table.whole("number", low=0, high=1_000_000),
         starts_at=table.moment("starts_at"),
-        within=round(table.number("within_s", 3600.0, above=0) * SECOND),
+        within=round(table.number("within_s", 3600.0, above=0, most=LONGEST_SECONDS) * SECOND),
         assigned_altitude_m=metres if feet is None else round(feet * METRES_IN_A_FOOT, 4),
         altitude_in_feet=feet is not None,
-        planned_duration_s=table.number("planned_duration_s", None, above=0),
+        planned_duration_s=table.number("planned_duration_s", None, above=0, most=LONGEST_SECONDS),
     )
     table.close()
     return flight

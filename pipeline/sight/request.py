@@ -18,13 +18,12 @@ Knows the text; does not know where it or the terrain was read from.
     ground_track = [[0.0, 40.0, 200.0], [24.0, 340.0, 200.0]]     # seconds, x, y
 """
 
-import tomllib
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from pipeline.errors import SightError
 from pipeline.mission.lines import lines_of
-from pipeline.mission.table import Faults, Table
+from pipeline.mission.table import Faults, Table, read_toml
 from pipeline.sight.ray import Relay
 from pipeline.sight.track import SECOND, Track, TrackPoint, from_profile
 
@@ -79,10 +78,7 @@ class Request:
 
 def load_request(text: str, *, where: str) -> Request:
     """Raises SightError with every fault, a line each: file, line, key, what was found, what was expected."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise SightError(f"{where}: this is not TOML: {fault}") from None
+    data = read_toml(text, where=where, error=SightError)
     faults = Faults(where, lines_of(text))
     table = Table(data, (), faults)
     track = _track(table)

@@ -1,6 +1,5 @@
 """A scenario file: TOML -> Scenario, checked in full. Knows the text; does not know where it was read from."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
@@ -9,7 +8,7 @@ from pipeline.errors import MissionError
 from pipeline.mission.lines import lines_of
 from pipeline.mission.load import build_mission
 from pipeline.mission.model import FrameFormat, Mission
-from pipeline.mission.table import REQUIRED, Faults, Table
+from pipeline.mission.table import REQUIRED, Faults, Table, read_toml
 from pipeline.simulate import scenario as said
 from pipeline.simulate.merge import merge
 from pipeline.simulate.scenario import NOMINAL_PROFILE, Scenario, Segment
@@ -57,10 +56,7 @@ def load_scenario(
 
     Raises MissionError with every fault found in the scenario, or in the mission as the scenario changes it.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise MissionError(f"{where}: this is not TOML: {fault}") from None
+    data = read_toml(text, where=where)
     faults = Faults(where, lines_of(text))
     table = Table(data, (), faults)
     base = table.text("mission_file", "ingenuity")
@@ -68,7 +64,7 @@ def load_scenario(
     if not isinstance(changes, dict):
         table.fault("mission", "is not a table of changes; name the mission with mission_file")
         changes = {}
-    merged = merge(tomllib.loads(mission_text(base)), changes)
+    merged = merge(read_toml(mission_text(base), where=base), changes)
     if frame_format is not None:
         merged = in_format(merged, frame_format)
     mission = build_mission(merged, where=f"{where} (mission {base} as changed here)", lines={})

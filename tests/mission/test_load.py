@@ -88,7 +88,8 @@ FAULTS = [
     # what is changed, to what, the fault
     ('name = "m"', "", "m.toml:1: name: is missing"),
     ('name = "m"', "name = 3", "m.toml:1: name: 3 is not a text"),
-    ('name = "m"', 'name = "m m"', "m.toml:1: name: 'm m' is not a name: one word without white space or '/'"),
+    ('name = "m"', 'name = "m m"', "m.toml:1: name: 'm m' is not a name: one word of at most 100 characters without '/' and '|'"),
+    ('name = "m"', 'name = "a|b"', "m.toml:1: name: 'a|b' is not a name: one word of at most 100 characters without '/' and '|'"),
     ("scid = 1", "scid = 1024", "m.toml:4: vehicles[0].scid: 1024 is not a whole number from 0 to 1023"),
     ("scid = 1", "scid = true", "m.toml:4: vehicles[0].scid: True is not a whole number from 0 to 1023"),
     ("scid = 1", 'scid = "1"', "m.toml:4: vehicles[0].scid: '1' is not a whole number from 0 to 1023"),
@@ -164,6 +165,8 @@ FAULTS = [
     ('link = "l"', 'link = "k"', "m.toml:31: plan.windows[0].link: 'k' is no link of this mission; it has l"),
     ("[plan]", "[timers]\nloss_seconds = 1\n[plan]", "m.toml:28: timers.loss_seconds: 1 s is not more than suspect_seconds, 1 s"),
     ("[plan]", "[timers]\nresume_frames = 2.5\n[plan]", "m.toml:28: timers.resume_frames: 2.5 is not a whole number from 1 to 1000000"),
+    ("[plan]", "[timers]\nloss_seconds = 1e308\n[plan]", "m.toml:28: timers.loss_seconds: 1e+308 is not a number of at least 0 and at most 1e+09"),
+    ("scid = 1", "scid = 1\nframe_period_s = inf", "m.toml:5: vehicles[0].frame_period_s: inf is not a number above 0 and at most 1e+09"),
     ("[plan]", "[timers]\nlos_seconds = 4\n[plan]", "m.toml:28: timers.los_seconds: unknown key; did you mean loss_seconds?"),
 ]  # fmt: skip
 
@@ -185,6 +188,26 @@ def test_a_text_that_is_not_toml_says_where() -> None:
     (fault,) = faults('name = "m"\nscid = = 1')
     assert fault.startswith("m.toml: this is not TOML: ")
     assert "line 2" in fault
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("9223372036854775808", "vehicles[0].scid is a whole number that 64 bits do not hold"),
+        ("1" + "0" * 400, "vehicles[0].scid is a whole number that 64 bits do not hold"),
+        ("1" + "0" * 5000, "Exceeds the limit (4300 digits)"),
+        ("0x" + "f" * 5000, "vehicles[0].scid is a whole number that 64 bits do not hold"),
+    ],
+)
+def test_a_whole_number_that_64_bits_do_not_hold_is_no_toml(number: str, said: str) -> None:
+    (fault,) = faults(TEXT.replace("scid = 1", f"scid = {number}"))
+    assert fault.startswith("m.toml: this is not TOML: ")
+    assert said in fault
+
+
+def test_arrays_that_stand_too_deep_in_each_other_are_said_to() -> None:
+    (fault,) = faults(TEXT.replace("scid = 1", f"scid = {'[' * 5000}{']' * 5000}"))
+    assert fault == "m.toml: this is not TOML that can be read: arrays or tables stand too deep in each other"
 
 
 def test_an_empty_file_lacks_everything() -> None:

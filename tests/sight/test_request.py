@@ -112,6 +112,6 @@ def test_all_faults_are_told_together():
     with pytest.raises(SightError) as fault:
         load(HEAD.replace("x = 0", "x = true").replace('name = "rover"', 'name = "a rover"') + FLIGHT)
     assert str(fault.value).splitlines() == [
-        "hill.toml:5: relays[0].name: 'a rover' is not a name: one word without white space or '/'",
+        "hill.toml:5: relays[0].name: 'a rover' is not a name: one word of at most 100 characters without '/' and '|'",
         "hill.toml:6: relays[0].x: True is not a number",
     ]
