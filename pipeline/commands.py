@@ -13,7 +13,7 @@ from pipeline.mission.model import ExpectedLoss, Mission, Window
 from pipeline.mission.plan import check_vehicle, check_window, read_expected_loss, read_window
 from pipeline.mission.table import Faults, Table
 from pipeline.outputs import rfc3339
-from pipeline.records import Origin
+from pipeline.records import Origin, read_fields
 
 MAX_NAME: Final = 100
 MAX_TEXT: Final = 500
@@ -152,11 +152,8 @@ def decode_command(value: bytes, command_id: str, mission: Mission) -> Command:
         raise RecordError("bad_headers", f"ce_id of a command has {len(command_id)} characters; at most {MAX_NAME}")
     if len(value) > MAX_COMMAND_OCTETS:
         raise RecordError("too_large", f"command of {len(value)} octets; at most {MAX_COMMAND_OCTETS} are taken")
-    try:
-        body = orjson.loads(value)
-    except orjson.JSONDecodeError as fault:
-        raise RecordError("undecodable", f"command of {len(value)} octets is not JSON: {fault}") from None
-    if not isinstance(body, dict) or str(body.get("command")) not in _CLASSES:
+    body = read_fields(value, "command")
+    if str(body.get("command")) not in _CLASSES:
         raise RecordError("undecodable", f"command is not one of {', '.join(_CLASSES)}")
     return read_command(body, command_id, mission)
 

@@ -165,14 +165,27 @@ def decode_record(link: str, value: bytes) -> Record:
         raise RecordError(
             "too_large", f"record of {len(value)} octets that are not frames; at most {MAX_JSON_OCTETS} are taken"
         )  # fmt: skip
-    try:
-        body = orjson.loads(value)
-    except orjson.JSONDecodeError as fault:
-        raise RecordError("undecodable", f"record of {len(value)} octets is neither frames nor JSON: {fault}") from None
-    record_class = _CLASSES.get(str(body.get("kind"))) if isinstance(body, dict) else None
+    body = read_fields(value, "record", "neither frames nor JSON")
+    record_class = _CLASSES.get(str(body.get("kind")))
     if record_class is None or record_class is FramesReceived:
         raise RecordError("undecodable", f"record kind is not one of {', '.join(sorted(_CLASSES))}")
     return _from_json(link, record_class, body)
+
+
+def read_fields(value: bytes, what: str, no_json: str = "not JSON") -> dict[str, Any]:
+    """The fields of a JSON object whose values are numbers, texts, true, false or null; an empty one of any other JSON.
+    Raises RecordError where the octets are no JSON, or a field holds an array or an object.
+
+    Nothing that others send us is nested, and what stands a thousand deep could not even be named in a message."""
+    try:
+        body = orjson.loads(value)
+    except orjson.JSONDecodeError as fault:
+        raise RecordError("undecodable", f"{what} of {len(value)} octets is {no_json}: {fault}") from None
+    fields = body if isinstance(body, dict) else {}
+    nested = next((name for name, one in fields.items() if isinstance(one, list | dict)), None)
+    if nested is not None:
+        raise RecordError("undecodable", f"{what}: {nested!r:.60} holds an array or an object; no field of ours does")
+    return fields
 
 
 def _decode_frames(link: str, value: bytes) -> FramesReceived:

@@ -146,7 +146,7 @@ HEADER = b"RWF1" + struct.pack(">IqQqII", 1, 1, 0, 1, 4, 0) + bytes(8)
         (b"[]", "undecodable", "record kind is not one of end_of_data, listened, no_delivery"),
         (b"null", "undecodable", "record kind"),
         (b'{"kind": "received"}', "undecodable", "record kind"),
-        (b'{"kind": ["listened"]}', "undecodable", "record kind"),
+        (b'{"kind": ["listened"]}', "undecodable", "'kind' holds an array"),
         (b'{"kind": "listened"}', "undecodable", "needs session, sequence, earth_receive_time, starts_at, ends_at"),
         (listened(ends_at=...), "undecodable", "needs ends_at"),
         (listened(ends_at=0), "undecodable", "ends before it starts"),
@@ -158,7 +158,7 @@ HEADER = b"RWF1" + struct.pack(">IqQqII", 1, 1, 0, 1, 4, 0) + bytes(8)
         (listened(session="1"), "undecodable", "session = '1'"),
         (listened(sequence=-1), "undecodable", "sequence = -1"),
         (listened(production_status="fine"), "undecodable", "production_status = 'fine'"),
-        (listened(carrier_lock=["in_lock"]), "undecodable", "carrier_lock = "),
+        (listened(carrier_lock=["in_lock"]), "undecodable", "'carrier_lock' holds an array"),
         (listened(frames_heard=-3), "undecodable", "frames_heard = -3"),
         (listened(frames_heard=True), "undecodable", "frames_heard = True"),
         (listened(signal_level_dbm="loud"), "undecodable", "signal_level_dbm = 'loud'"),
@@ -224,6 +224,15 @@ def test_no_octets_raise_anything_but_a_record_error(value: bytes) -> None:
         refused = ""
         assert parts(decode_record("rover-a", encode_record(record))) == parts(record)
     assert refused in ("", "undecodable", "too_large")
+
+
+@pytest.mark.parametrize("nesting", [b"[" * 1000 + b"]" * 1000, b'{"a":' * 1000 + b"1" + b"}" * 1000])
+@pytest.mark.parametrize("field", ["kind", "session", "carrier_lock", "another"])
+def test_a_record_nested_as_deep_as_json_may_be_is_undecodable(field: str, nesting: bytes) -> None:
+    value = orjson.dumps({"kind": "listened", "session": 1, field: "here"}).replace(b'"here"', nesting)
+    with pytest.raises(RecordError, match=f"record: '{field}' holds an array or an object") as refused:
+        decode_record("rover-a", value)
+    assert refused.value.reason == "undecodable"
 
 
 @given(RECORDS, st.data())
