@@ -19,7 +19,7 @@ MAX_NAME: Final = 100
 MAX_TEXT: Final = 500
 MAX_INCIDENT_ID: Final = 400
 MAX_COMMAND_OCTETS: Final = 16 << 10
-_LAST_MOMENT: Final = (1 << 63) - 1
+LAST_MOMENT: Final = (1 << 63) - 1
 """Nanoseconds: 2262."""
 
 REFUSED: Final = "refused_command"
@@ -212,7 +212,7 @@ def _text(table: Table, key: str, most: int) -> str:
 
 def _moment(table: Table, key: str) -> int:
     value = table.moment(key)
-    if abs(value) > _LAST_MOMENT:
+    if abs(value) > LAST_MOMENT:
         table.fault(key, f"{table.data[key]!s:.60} is too far away: give a moment before 2262")
         return 0
     return value

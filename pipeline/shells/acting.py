@@ -3,16 +3,19 @@ and the terminal; knows no Kafka client."""
 
 import argparse
 import dataclasses
+import datetime as dt
 from collections.abc import Callable
+from math import isfinite, nan
 from typing import Any
 
-from pipeline.commands import Command, IncidentCommand
+from pipeline.commands import LAST_MOMENT, Command, IncidentCommand
+from pipeline.mission.table import EPOCH
 from pipeline.records import Run
 from pipeline.shells.ending import run_until_signal
 from pipeline.shells.files.resources import read_mission
 from pipeline.shells.kafka.arguments import kafka_arguments
 from pipeline.shells.kafka.clients import Cluster, log_for_people
-from pipeline.shells.kafka.give import Answer, find, give, new_id, now, read_moment, vehicle_of
+from pipeline.shells.kafka.give import Answer, find, give, new_id, now, vehicle_of
 from pipeline.shells.settings import load_settings
 from pipeline.shells.terminal import note, say, say_json
 
@@ -34,11 +37,26 @@ def arguments_on_an_incident(parser: argparse.ArgumentParser) -> None:
 def moment(text: str) -> int:
     """For argparse: RFC 3339 to nanoseconds."""
     try:
-        return read_moment(text)
+        given = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: give a moment with its offset, for example 2024-01-18T12:30:00Z"
-        ) from None
+        given = None
+    if given is None or given.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a moment with its offset, for example 2024-01-18T12:30:00Z")
+    nanoseconds = (given - EPOCH) // dt.timedelta(microseconds=1) * 1_000
+    if abs(nanoseconds) > LAST_MOMENT:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a moment between the years 1678 and 2262")
+    return nanoseconds
+
+
+def metres(text: str) -> float:
+    """For argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = nan
+    if not isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r}: give metres as a number, for example 8.5")
+    return value
 
 
 def act(arguments: argparse.Namespace, command: type[IncidentCommand], done: str, **more: Any) -> int:

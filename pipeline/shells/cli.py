@@ -4,6 +4,7 @@ scenario differs). 2: could not run. Knows argparse and nothing of what a comman
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,10 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of `relaywatch` with these words."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name or text that the terminal has no characters for is shown, and ends nothing.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(words)
         # Here and not when Python ends: a reader that has enough is no fault.
@@ -53,6 +58,7 @@ def _write_no_more() -> None:
 def _run(words: Sequence[str]) -> int:
     try:
         arguments = parser_for(words).parse_args(words)
+        _check_texts(arguments)
         return load(arguments.command).run(arguments)
     except RelayWatchError as fault:
         sys.stdout.flush()
@@ -61,6 +67,15 @@ def _run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nrelaywatch: interrupted\n")
         return INTERRUPTED
+
+
+def _check_texts(arguments: argparse.Namespace) -> None:
+    """Names of files may be any octets, and are Paths; every other word goes into records, settings or messages."""
+    for name, value in vars(arguments).items():
+        try:
+            str(value if isinstance(value, str) else "").encode()
+        except UnicodeEncodeError:
+            raise RelayWatchError(f"{name.replace('_', '-')} is {value!r:.80}: it is not UTF-8") from None
 
 
 def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -165,6 +165,9 @@ def _file_faults(security: Security) -> Iterator[tuple[str, str]]:
         if not path:
             continue
         try:
+            if Path(path).is_fifo():
+                yield name, f"{path} is a pipe, which can be read once only, and each connection reads it: give a file"
+                continue
             octets = Path(path).read_bytes()
         except OSError as fault:
             yield name, f"{path} cannot be read: {fault.strerror}"

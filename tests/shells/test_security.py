@@ -1,6 +1,7 @@
 """What is wrong with credentials is said in full before anything is sent; and a secret is shown to nobody."""
 
 import logging
+import os
 import re
 import traceback
 from pathlib import Path
@@ -84,6 +85,13 @@ def test_a_password_file_that_holds_none_is_a_fault(tmp_path: Path, octets: byte
     path.write_bytes(octets)
     given = {"security_protocol": "SASL_SSL", "sasl_username": "u", "sasl_password_file": str(path)}
     assert words in said(**given)["sasl_password_file"]
+
+
+def test_a_pipe_is_no_password_file_since_each_connection_reads_it(tmp_path: Path) -> None:
+    """As a shell's <(...) is one: the first reading would empty it, and the second wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    found = said(security_protocol="SASL_SSL", sasl_username="u", sasl_password_file=str(tmp_path / "pipe"))
+    assert found["sasl_password_file"].endswith("and each connection reads it: give a file")
 
 
 def test_what_is_no_pem_file_is_a_fault(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pipeline.commands import Command, RemoveEntry, SetExpectedLoss, SetWindow
 from pipeline.mission.model import ExpectedLoss, Window
-from pipeline.shells.acting import arguments_of_a_person, change_plan, moment
+from pipeline.shells.acting import arguments_of_a_person, change_plan, metres, moment
 
 EXAMPLE: Final = """\
 $ relaywatch plan loss hill --from 2024-01-18T12:00:21Z --until 2024-01-18T12:05:00Z --reason "a hill" --by ed --why map
@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         arguments_of_a_person(one)
     window.add_argument("--link", required=True, help="of the window")
     loss.add_argument("--reason", required=True, metavar="TEXT", help="why a loss is expected")
-    loss.add_argument("--below", type=float, metavar="METRES", help="only at or below this altitude")
+    loss.add_argument("--below", type=metres, metavar="METRES", help="only at or below this altitude")
     for one in (window, loss):
         one.add_argument("--from", dest="since", required=True, type=moment, metavar="TIME", help="its begin")
         one.add_argument("--until", required=True, type=moment, metavar="TIME", help="its end")

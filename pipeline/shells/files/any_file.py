@@ -63,6 +63,8 @@ def kind_of(path: Path) -> FileKind:
     Raises RecordingError where it cannot be read or is empty.
     """
     try:
+        if path.is_fifo() or path.is_char_device():
+            raise RecordingError(f"{path} is a pipe or a device, and a recording is read more than once: give a file")
         with path.open("rb") as file:
             head = file.read(_HEAD_OCTETS)
     except OSError as fault:

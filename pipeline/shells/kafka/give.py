@@ -56,14 +56,6 @@ def now() -> int:
     return (dt.datetime.now(dt.UTC) - EPOCH) // dt.timedelta(microseconds=1) * 1_000
 
 
-def read_moment(text: str) -> int:
-    """RFC 3339 with its offset. Raises ValueError."""
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("no offset")
-    return (moment - EPOCH) // dt.timedelta(microseconds=1) * 1_000
-
-
 async def find(cluster: Cluster, namespace: str, incident_id: str) -> Alert:
     """The newest revision of an incident. Raises GiveError where there is none, with the ids that are like it."""
     newest: dict[str, Alert] = {}

@@ -64,6 +64,26 @@ def test_a_directory_is_no_file(command, tmp_path, capsys):
     assert line == f"relaywatch: {tmp_path}: Is a directory\n"
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, ("inspect", *RAW)])
+def test_a_pipe_or_a_device_is_refused_and_not_waited_for(command, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        line, _ = refused(capsys, *command, path)
+        assert (
+            line == f"relaywatch: {path} is a pipe or a device, and a recording is read more than once: give a file\n"
+        )
+
+
+def test_a_file_whose_name_is_not_utf_8_is_read_and_its_name_shown(nominal, tmp_path):
+    named = os.fsencode(tmp_path) + b"/cut\xff.mcap"
+    Path(os.fsdecode(named)).write_bytes(nominal.read_bytes()[:-2000])
+    words = [sys.executable, "-m", "pipeline.shells.cli", "inspect", named]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(words, capture_output=True, text=True, cwd=root(), check=False, env=environment)
+    assert done.stdout.startswith("1,209 frames\n")
+    assert done.stderr.startswith("relaywatch: cut\\udcff.mcap: the file is cut off")
+
+
 @pytest.mark.parametrize("name", ["empty.mcap", "empty.tlog", "empty.u8"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_empty_file_is_said_to_be_empty(command, name, tmp_path, capsys):
