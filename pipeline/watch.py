@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from pipeline.commands import Given, IncidentCommand, PlanCommand, kind_of
+from pipeline.evidence.stored import dump, load
 from pipeline.evidence.summary import Evidence
 from pipeline.incidents import Moment, Published, restore, revise, store
 from pipeline.mission.model import Mission
@@ -51,7 +52,7 @@ class VehicleState:
             elif kind == "command":
                 chunks[name] = self.people.dump(name)
         if self.evidence is not None:
-            chunks |= {name: self.evidence.dump(name) for name in sorted(self.evidence.changed)}
+            chunks |= {name: dump(self.evidence, name) for name in sorted(self.evidence.changed)}
             self.evidence.changed.clear()
         self._changed.clear()
         return chunks
@@ -77,8 +78,9 @@ class VehicleState:
         if self.evidence is None:
             self.evidence = Evidence(mission.vehicle(vehicle), mission)
             for name, value in self._stored.items():
-                self.evidence.load(name, value)
-            self.evidence.changed.clear()
+                load(self.evidence, name, value)
+            # What an earlier version stored otherwise is stored anew.
+            self.evidence.changed.difference_update(self._stored)
             self._stored.clear()
         return self.evidence
 

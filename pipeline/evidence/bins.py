@@ -6,19 +6,19 @@ minutes: a long recording costs 24 kB for each of them, whatever was heard.
 
 import base64
 import zlib
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from pipeline.evidence.segments import Touch
 
 BIN: Final = 100_000_000
 """Nanoseconds in a bin."""
 BINS_IN_CHUNK: Final = 6000
 CHUNK: Final = BIN * BINS_IN_CHUNK
-"""Ten minutes: also the unit in which all evidence is stored."""
+"""Ten minutes."""
+BINS_IN_PART: Final = 600
+"""A minute: what is stored together. Short, since what frames are just coming in is written with each batch of them."""
 
 Counts = npt.NDArray[np.uint16]
 
@@ -39,7 +39,8 @@ class BinMap:
 
     __slots__ = ("_crowds", "_spoilt", "_touch", "chunks")
 
-    def __init__(self, touch: Touch = lambda at: None) -> None:
+    def __init__(self, touch: Callable[[str, int], None] = lambda link, part: None) -> None:
+        """`touch` is told the link and the number of a part that changed."""
         self.chunks: dict[tuple[str, int], Counts] = {}
         self._touch = touch
         self._spoilt: dict[str, set[int]] = {}
@@ -54,27 +55,38 @@ class BinMap:
     def add(self, link: str, number: int, heard: int, bad: int) -> bool:
         """Join one bin; whether that changed it."""
         chunk, place = divmod(number, BINS_IN_CHUNK)
-        rows = self.chunks.get((link, chunk))
-        if rows is None:
-            rows = self.chunks[link, chunk] = np.zeros((2, BINS_IN_CHUNK), np.uint16)
+        rows = self._rows(link, chunk)
         heard, bad = min(heard, 0xFFFF), min(bad, 0xFFFF)
         known_heard, known_bad = int(rows[0, place]), int(rows[1, place])
         if heard <= known_heard and bad <= known_bad:
             return False
         rows[0, place] = max(heard, known_heard)
         rows[1, place] = max(bad, known_bad)
+        self._touch(link, number // BINS_IN_PART)
         self._note(link, chunk, is_spoilt=bad > 0)
         return True
 
     def merge(self, other: "BinMap") -> None:
-        for key, rows in other.chunks.items():
-            mine = self.chunks.get(key)
-            self.chunks[key] = rows.copy() if mine is None else np.maximum(mine, rows)
-            self._note(*key, is_spoilt=bool(rows[1].any()))
+        for (link, chunk), rows in other.chunks.items():
+            self._join(link, chunk * BINS_IN_CHUNK, rows)
+
+    def _rows(self, link: str, chunk: int) -> Counts:
+        rows = self.chunks.get((link, chunk))
+        if rows is None:
+            rows = self.chunks[link, chunk] = np.zeros((2, BINS_IN_CHUNK), np.uint16)
+        return rows
+
+    def _join(self, link: str, first: int, rows: Counts) -> None:
+        """Bins from the number `first` on, all of one chunk."""
+        chunk, place = divmod(first, BINS_IN_CHUNK)
+        mine = self._rows(link, chunk)[:, place : place + rows.shape[1]]
+        np.maximum(mine, rows, out=mine)
+        for part in np.unique((first + np.flatnonzero(rows[0])) // BINS_IN_PART):
+            self._touch(link, int(part))
+        self._note(link, chunk, is_spoilt=bool(rows[1].any()))
 
     def _note(self, link: str, chunk: int, *, is_spoilt: bool) -> None:
-        """A chunk changed: it is to be stored, and what was derived from it, by the next chunk too, is no longer so."""
-        self._touch(chunk * CHUNK)
+        """A chunk changed: what was derived from it, by the next chunk too, is no longer so."""
         if is_spoilt:
             self._spoilt.setdefault(link, set()).add(chunk)
         self._crowds.pop((link, chunk), None)
@@ -128,16 +140,13 @@ class BinMap:
             for part in parts
         ]
 
-    def dump(self, chunk: int) -> dict[str, str]:
-        """What is stored of one chunk: link → the rows, packed."""
-        return {
-            link: base64.b64encode(zlib.compress(rows.tobytes(), 6)).decode()
-            for (link, number), rows in sorted(self.chunks.items())
-            if number == chunk
-        }
+    def dump(self, link: str, part: int) -> str:
+        """What is stored of one part: its two rows, packed."""
+        chunk, place = divmod(part * BINS_IN_PART, BINS_IN_CHUNK)
+        rows = self.chunks[link, chunk][:, place : place + BINS_IN_PART]
+        return base64.b64encode(zlib.compress(rows.tobytes(), 1)).decode()
 
-    def load(self, chunk: int, packed: dict[str, Any]) -> None:
-        for link, text in packed.items():
-            rows = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint16).reshape(2, BINS_IN_CHUNK)
-            self.chunks[link, chunk] = rows.copy()
-            self._note(link, chunk, is_spoilt=bool(rows[1].any()))
+    def load(self, link: str, number: int, packed: str) -> None:
+        """Join what was stored of a part, or by an earlier version of a whole chunk: its rows are as long."""
+        rows = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint16).reshape(2, -1)
+        self._join(link, number * rows.shape[1], rows)

@@ -6,12 +6,14 @@ from both their counts and the time between them, when it is asked for.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import ceil
+from operator import sub
 from typing import Final, NamedTuple
 
 from pipeline.evidence.segments import Key, Touch
+from pipeline.evidence.stretches import ends_of
 
 _JITTER: Final = 0.25
 """Of an interval: a frame that came so much early or late is still the frame of its turn."""
@@ -44,6 +46,18 @@ class Run(NamedTuple):
             return None
         first = self.first + round(skipped * interval)
         return Run(first, (self.first_count + skipped) % modulus, first + round((kept - 1) * interval), kept)
+
+
+def runs_in(times: Sequence[int], counts: Sequence[int], modulus: int, gap: int) -> Iterator[Run]:
+    """Of frames in ascending time: a run goes on while the next count follows and no more than `gap` lies between."""
+    if not times:
+        return
+    follows = (1, 1 - modulus)
+    ahead = map(sub, counts[1:], counts)
+    start = 0
+    for end in sorted({*ends_of(times, gap), *(end for end, step in enumerate(ahead, 1) if step not in follows)}):
+        yield Run(times[start], counts[start], times[end - 1], end - start)
+        start = end
 
 
 class Gap(NamedTuple):
@@ -121,17 +135,9 @@ class RunMap:
         self._touch = touch
         self._gaps: dict[Key, Gaps] = {}
 
-    def add_frames(self, key: Key, modulus: int, times: Iterable[int], counts: Iterable[int]) -> None:
+    def add_frames(self, key: Key, modulus: int, times: Sequence[int], counts: Sequence[int]) -> None:
         """Join frames given in ascending time."""
-        run: Run | None = None
-        for at, count in zip(times, counts, strict=True):
-            if run is not None and count == (run.first_count + run.frames) % modulus and at - run.last <= self.gap:
-                run = Run(run.first, run.first_count, at, run.frames + 1)
-                continue
-            if run is not None:
-                self.add(key, modulus, run)
-            run = Run(at, count, at, 1)
-        if run is not None:
+        for run in runs_in(times, counts, modulus, self.gap):
             self.add(key, modulus, run)
 
     def add(self, key: Key, modulus: int, run: Run) -> None:

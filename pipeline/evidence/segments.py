@@ -114,16 +114,6 @@ class SegmentMap:
                 self._touch(old.first)
         self._follow(key, reached, joined)
 
-    def add_sorted(self, key: Key, times: "tuple[int, ...]") -> None:
-        """Join many instants, in ascending order, with the smallest of them as the only payload."""
-        start = 0
-        for end in range(1, len(times) + 1):
-            if end == len(times) or times[end] - times[end - 1] > self.gap:
-                stretch = times[start:end]
-                first = tuple((at,) for at in dict.fromkeys(stretch[: 4 * POINTS_KEPT]))[:POINTS_KEPT]
-                self.add(key, stretch[0], stretch[-1], (first,))
-                start = end
-
     def of(self, key: Key) -> list[Segment]:
         return self.segments.get(key, [])
 

@@ -27,33 +27,28 @@ does: records may come in any order, in any grouping, and more than once.
 | set_aside     | (none)                           | instants whose values are in conflict                 |
 """
 
-import base64
-import zlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
+from itertools import compress
 from typing import Any, Final
-
-import orjson
 
 from pipeline.evidence.bins import BIN, CHUNK, BinMap
 from pipeline.evidence.losses import HeavyLoss, Measure, Stretch
 from pipeline.evidence.maxima import MaximumMap
-from pipeline.evidence.runs import Run, RunMap
-from pipeline.evidence.segments import Key, Segment, SegmentMap, smallest
+from pipeline.evidence.runs import RunMap, runs_in
+from pipeline.evidence.segments import Key, Segment, SegmentMap
+from pipeline.evidence.stretches import clock_stretches, instants, rows_of, sample_stretches
 from pipeline.evidence.views import Views
 from pipeline.mission.model import Mission, Vehicle
 from pipeline.records import SECOND
 from pipeline.telemetry import ChannelFrames, Samples, Telemetry
-
-RUNS_CHUNK: Final = CHUNK // 5
-"""Runs are stored by two minutes: at 50 Hz and 20 % loss there are a thousand of them in that time."""
-PACK_ABOVE: Final = 4096
-"""Octets of JSON above which a stored chunk is compressed."""
 
 SEGMENT_FIELDS: Final = (
     "heard", "telemetry", "samples", "recorded", "clock", "listened", "earth", "undelivered", "out_of_scope",
     "set_aside", "records", "levels",
 )  # fmt: skip
 TOTAL_FIELDS: Final = ("ended", "stopped", "reached", "last_sequence", "owed", "dispositions")
+STORED_BY: Final = {"evidence": CHUNK, "sessions": CHUNK, "levels": CHUNK // 10, "runs": CHUNK // 30}
+"""Nanoseconds that one stored chunk of a kind spans (`stored`)."""
 ENDS_SESSION: Final = frozenset(("end_of_data", "recording_ended"))
 """Kinds of record that are the last of their session."""
 
@@ -87,13 +82,13 @@ class Evidence:
         self.undelivered = SegmentMap(silent, self._touch)
         self.out_of_scope = SegmentMap(gap, self._touch)
         self.set_aside = SegmentMap(0, self._touch, views.follow_set_aside)
-        self.records = SegmentMap(1, self._touch)
-        self.levels = SegmentMap(0, self._touch_frames)
-        self.ended = MaximumMap(_session_of, self._touch_session)
-        self.stopped = MaximumMap(_session_of, self._touch_session)
-        self.reached = MaximumMap(_session_of, self._touch)
-        self.last_sequence = MaximumMap(_session_of, self._touch)
-        self.owed = MaximumMap(lambda key: key[2], self._touch_frames)
+        self.records = SegmentMap(1, follow=lambda key, gone, come: self._touch_session(key[1]))
+        self.levels = SegmentMap(0, self._touch_levels)
+        self.ended = MaximumMap(_session_of, self._touch_end)
+        self.stopped = MaximumMap(_session_of, self._touch_end)
+        self.reached = MaximumMap(_session_of, self._touch_session)
+        self.last_sequence = MaximumMap(_session_of, self._touch_session)
+        self.owed = MaximumMap(lambda key: key[2], self._touch_owed)
         self.dispositions = MaximumMap(touch=self._touch)
         self.bins = BinMap(self._touch_bins)
         self.runs = RunMap(run_gap, self._touch_runs)
@@ -106,23 +101,30 @@ class Evidence:
         """What rules keep of what they reckoned, to reckon less the next time. It decides nothing: without it they
         would say the same."""
 
-    def _touch(self, at: int) -> None:
-        self.changed.add(f"evidence/{at // CHUNK}")
+    def _touch(self, at: int, kind: str = "evidence") -> None:
+        self.changed.add(f"{kind}/{at // STORED_BY[kind]}")
 
-    def _touch_frames(self, at: int) -> None:
+    def _touch_session(self, at: int) -> None:
+        self._touch(at, "sessions")
+
+    def _touch_end(self, at: int) -> None:
+        self._touch(at, "sessions")
+        self.views.change_context()
+
+    def _touch_owed(self, at: int) -> None:
         self._touch(at)
         self.views.touch(at)
 
-    def _touch_session(self, at: int) -> None:
-        self._touch(at)
-        self.views.change_context()
+    def _touch_levels(self, at: int) -> None:
+        self._touch(at, "levels")
+        self.views.touch(at)
 
     def _touch_runs(self, at: int) -> None:
+        self._touch(at, "runs")
         self.views.stamp += 1
-        self.changed.add(f"runs/{at // RUNS_CHUNK}")
 
-    def _touch_bins(self, at: int) -> None:
-        self.changed.add(f"bins/{at // CHUNK}")
+    def _touch_bins(self, link: str, part: int) -> None:
+        self.changed.add(f"bins/{link}/{part}")
 
     def absorb(self, telemetry: Telemetry) -> None:
         """Join what one record says."""
@@ -152,11 +154,13 @@ class Evidence:
             self._absorb_channel(link, session, channel)
         for samples in telemetry.samples:
             self._absorb_samples(samples)
-        self.telemetry.add_sorted((), telemetry.told_late)
+        for stretch in instants(telemetry.told_late, self.telemetry.gap):
+            self.telemetry.add((), *stretch)
         for at in telemetry.set_aside:
             self.set_aside.add((), at, at)
         for source in telemetry.out_of_scope:
-            self.out_of_scope.add_sorted((link, source.scid, source.vcid), source.times)
+            for stretch in instants(source.times, self.out_of_scope.gap):
+                self.out_of_scope.add((link, source.scid, source.vcid), *stretch)
         for word, total in telemetry.dispositions.items():
             self.dispositions.add((link, word), total)
         if telemetry.late:
@@ -189,72 +193,24 @@ class Evidence:
             self._settle(link, telemetry.listened.starts_at, telemetry.listened.ends_at)
 
     def _absorb_channel(self, link: str, session: int, channel: ChannelFrames) -> None:
-        if not channel.times:
-            return
-        self.heard.add_sorted((link, channel.live), channel.times)
-        carrying = tuple(at for at, telemetry in zip(channel.times, channel.telemetry, strict=True) if telemetry)
-        if carrying:
-            self.telemetry.add_sorted((), carrying)
-        key = (link, session, channel.scid, channel.vcid, channel.live, channel.modulus)
-        self.runs.add_frames(key, channel.modulus, channel.times, channel.counts)
-        self.together.add_frames(key[2:], channel.modulus, channel.times, channel.counts)
+        times, modulus = channel.times, channel.modulus
+        for stretch in instants(times, self.heard.gap):
+            self.heard.add((link, channel.live), *stretch)
+        carrying = times if all(channel.telemetry) else tuple(compress(times, channel.telemetry))
+        for stretch in instants(carrying, self.telemetry.gap):
+            self.telemetry.add((), *stretch)
+        key = (link, session, channel.scid, channel.vcid, channel.live, modulus)
+        for run in runs_in(times, channel.counts, modulus, self.runs.gap):
+            self.runs.add(key, modulus, run)
+            self.together.add(key[2:], modulus, run)
 
     def _absorb_samples(self, samples: Samples) -> None:
-        rows = list(
-            zip(
-                samples.times, samples.spacecraft_times, samples.altitudes, samples.climb_rates,
-                samples.boot_counts, samples.phases, samples.states, samples.landed,
-                strict=True,
-            )
-        )  # fmt: skip
-        place = self.samples
-        if not samples.live:
-            place = self.recorded  # on the on-board clock: a value without it cannot be placed
-            rows = [(onboard, at, *rest) for at, onboard, *rest in rows if onboard is not None]
-        rows.sort(key=lambda row: row[0])
-        start = 0
-        for end in range(1, len(rows) + 1):
-            if end == len(rows) or rows[end][4:] != rows[start][4:] or rows[end][0] - rows[end - 1][0] > place.gap:
-                self._absorb_stretch(place, [row[:4] for row in rows[start:end]], rows[start][4:])
-                start = end
+        place, rows = self.samples if samples.live else self.recorded, rows_of(samples)
+        for key, stretch in sample_stretches(rows, place.gap, live=samples.live):
+            place.add(key, *stretch)
         if samples.live:
-            self._absorb_clock(rows)
-
-    @staticmethod
-    def _absorb_stretch(place: SegmentMap, rows: list[Any], key: Key) -> None:
-        """Rows of one key in ascending order. Kept: the earliest, the latest and the highest of them; of played
-        back ones also those that were received first."""
-        if len(rows) == 1:  # a frame a record is the dearest, a frame at a time
-            ((at, other, altitude, rate),) = rows
-            place.add(key, at, at, (
-                ((at, other, altitude, rate),), ((-at, other, altitude, rate),),
-                () if altitude is None else ((-altitude, at),), () if other is None else ((other, at),),
-            ))  # fmt: skip
-            return
-        earliest = smallest(rows[:8])
-        latest = smallest((-row[0], *row[1:]) for row in rows[-8:])
-        highest = smallest((-row[2], row[0]) for row in rows if row[2] is not None)
-        received = smallest((row[1], row[0]) for row in rows if row[1] is not None)
-        place.add(key, rows[0][0], rows[-1][0], (earliest, latest, highest, received))
-
-    def _absorb_clock(self, rows: list[Any]) -> None:
-        if len(rows) == 1:
-            at, onboard, boot = rows[0][0], rows[0][1], rows[0][4]
-            if onboard is not None:
-                points = ((at, onboard),), ((-at, onboard),), ((-onboard, at),)
-                self.clock.add((boot, (onboard - at) // SECOND), at, at, points)
-            return
-        start = 0
-        keys = [None if row[1] is None else (row[4], (row[1] - row[0]) // SECOND) for row in rows]
-        for end in range(1, len(rows) + 1):
-            if end == len(rows) or keys[end] != keys[start] or rows[end][0] - rows[end - 1][0] > self.clock.gap:
-                stretch = rows[start:end]
-                if keys[start] is not None:
-                    earliest = smallest((row[0], row[1]) for row in stretch[:8])
-                    latest = smallest((-row[0], row[1]) for row in stretch[-8:])
-                    furthest = smallest((-row[1], row[0]) for row in stretch)
-                    self.clock.add(keys[start], stretch[0][0], stretch[-1][0], (earliest, latest, furthest))
-                start = end
+            for key, stretch in clock_stretches(rows, self.clock.gap):
+                self.clock.add(key, *stretch)
 
     def _settle(self, link: str, since: int = -_EVER, until: int = _EVER) -> None:
         """Drop what is no longer owed in the intervals that [since, until] touches. Receptions only grow, so what is
@@ -266,7 +222,7 @@ class Evidence:
                 continue
             if self.bins.count(link, starts_at, ends_at)[0] >= self.owed.values[key]:
                 del self.owed.values[key]
-                self._touch_frames(starts_at)
+                self._touch_owed(starts_at)
 
     def merge(self, other: "Evidence") -> None:
         """self ⊔ other, into self."""
@@ -308,63 +264,6 @@ class Evidence:
         gaps.unchanged = len(gaps.found)
         return found
 
-    def dump(self, name: str) -> Any:
-        """What is stored under a chunk's name, as JSON."""
-        field, _, number_text = name.rpartition("/")
-        number = int(number_text)
-        if field == "bins":
-            return self.bins.dump(number)
-        if field == "runs":
-            low = number * RUNS_CHUNK
-            return pack([[key, *run] for key, run in self.runs.between(low, low + RUNS_CHUNK)])
-        low, high = number * CHUNK, (number + 1) * CHUNK
-        chunk: dict[str, list[Any]] = {}
-        for field_name in SEGMENT_FIELDS:
-            if items := [[key, *segment] for key, segment in getattr(self, field_name).between(low, high)]:
-                chunk[field_name] = items
-        for field_name in TOTAL_FIELDS:
-            totals: MaximumMap = getattr(self, field_name)
-            if entries := [[key, value] for key, value in totals.values.items() if low <= totals.place(key) < high]:
-                chunk[field_name] = entries
-        return pack(chunk)
-
-    def load(self, name: str, value: Any) -> None:
-        """The inverse of `dump`."""
-        field, _, number = name.rpartition("/")
-        if field == "bins":
-            self.bins.load(int(number), value)
-        elif field == "runs":
-            for key, *run in unpack(value):
-                key_tuple = _tuple(key)
-                self.runs.add(key_tuple, key_tuple[-1], Run(*run))
-                self.together.add(key_tuple[2:], key_tuple[-1], Run(*run))
-        else:
-            for field_name, items in unpack(value).items():
-                place = getattr(self, field_name)
-                for key, *rest in items:
-                    place.add(_tuple(key), *_tuple(rest))
-
 
 def _session_of(key: Key) -> int:
     return int(key[1])
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(_tuple(part) for part in value) if isinstance(value, list) else value
-
-
-def pack(value: Any) -> Any:
-    """JSON as it is, or compressed where it is long: {"z": base64 of zlib}."""
-    octets = orjson.dumps(value, default=tuple)
-    if len(octets) <= PACK_ABOVE:
-        return orjson.loads(octets)
-    return {"z": base64.b64encode(zlib.compress(octets, 6)).decode()}
-
-
-def unpack(value: Any) -> Any:
-    if isinstance(value, Mapping) and value.keys() == {"z"}:
-        return orjson.loads(zlib.decompress(base64.b64decode(value["z"])))
-    return value
-
-
-__all__ = ["BIN", "CHUNK", "Evidence", "pack", "suspect_gap", "unpack"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.evidence import stretches as cut
 from pipeline.evidence.bins import BinMap
 from pipeline.evidence.maxima import MaximumMap
 from pipeline.evidence.runs import RunMap
@@ -120,7 +121,8 @@ def test_a_silence_longer_than_the_gap_keeps_its_two_ends_and_a_shorter_one_vani
 @given(times=st.lists(instants, min_size=1))
 def test_a_segment_keeps_its_five_smallest_points(times: list[int]) -> None:
     made = SegmentMap(1_000)
-    made.add_sorted((), tuple(sorted(times)))
+    for stretch in cut.instants(sorted(times), made.gap):
+        made.add((), *stretch)
     assert made.of(())[0].payload == (tuple((at,) for at in sorted(set(times))[:POINTS_KEPT]),)
 
 

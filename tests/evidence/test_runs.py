@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evidence.runs import Run, RunMap, gaps_of, period_of
+from pipeline.evidence.runs import Run, RunMap, gaps_of, period_of, runs_in
 from pipeline.records import SECOND
 
 P = SECOND // 10
@@ -107,3 +107,27 @@ def test_the_same_frames_again_change_nothing(times: int) -> None:
     for _ in range(times):
         made.add_frames(KEY, 256, [number * P for number in range(300)], [number % 256 for number in range(300)])
     assert made.runs[KEY] == [run(0, 300)]
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from([0, 1, P, 3 * P]), st.sampled_from([0, 1, 2, 255])), max_size=60),
+    gap=st.sampled_from([0, 1, P]),
+    first=st.integers(0, 255),
+)
+def test_a_run_ends_where_the_next_count_does_not_follow_or_time_passed(
+    steps: list[tuple[int, int]], gap: int, first: int
+) -> None:
+    times, counts, runs = [0], [first], [Run(0, first, 0, 1)]
+    for step, ahead in steps:
+        times.append(times[-1] + step)
+        counts.append((counts[-1] + ahead) % 256)
+        last = runs[-1]
+        if ahead == 1 and step <= gap:
+            runs[-1] = Run(last.first, last.first_count, times[-1], last.frames + 1)
+        else:
+            runs.append(Run(times[-1], counts[-1], times[-1], 1))
+    assert list(runs_in(times, counts, 256, gap)) == runs
+
+
+def test_no_frames_make_no_run() -> None:
+    assert list(runs_in([], [], 256, 0)) == []

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from pipeline.evidence.stored import dump, load
 from pipeline.evidence.summary import Evidence
 from pipeline.flow import LinkState, VehicleState, decode, watch
 from pipeline.records import Origin, Record, Run
@@ -55,7 +56,7 @@ def anew(evidence: Evidence, names: set[str]) -> Evidence:
     """As it comes back from storage."""
     made = Evidence(mission().vehicles[0], mission())
     for name in names:
-        made.load(name, orjson.loads(orjson.dumps(evidence.dump(name))))
+        load(made, name, orjson.loads(orjson.dumps(dump(evidence, name))))
     return made
 
 
