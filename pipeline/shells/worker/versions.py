@@ -80,6 +80,8 @@ class Kept:
     head: Version | None = None
     chunks: dict[str, list[Version]] = field(default_factory=dict)
     """Versions ascend by offset."""
+    total: int | None = None
+    """The sum over the chunks of the head, where it is known: a long run has thousands of them."""
 
     def chunk(self, name: str) -> Version | None:
         """The version that belongs to the head."""
@@ -103,6 +105,8 @@ class Change:
     entries: list[Entry]
     """Of the chunks: to be acknowledged before the head is sent."""
     head_entry: Entry
+    total: int | None = None
+    """As `Kept.total`, when this is taken."""
 
 
 @dataclass(slots=True)
@@ -128,6 +132,7 @@ class Versions:
             self._forget(owner, chunk)
             return
         kept = self.owners.setdefault(owner, Kept(partition))
+        kept.total = None
         versions = [_version(chunk, *value[which]) for which in ("was", "now") if value.get(which) is not None]
         if chunk == HEAD:
             if kept.head is None or versions[-1].offset >= kept.head.offset:
@@ -139,6 +144,7 @@ class Versions:
         kept = self.owners.get(owner)
         if kept is None:
             return
+        kept.total = None
         if chunk == HEAD:
             kept.head = None
         else:
@@ -170,7 +176,7 @@ class Versions:
         if head is None or kept is None or kept.head is None:
             return None
         versions = kept.those_of_head()
-        if _sum(versions) != head["chunks"]:
+        if _sum(versions.values()) != head["chunks"]:
             raise StateError(
                 f"state of {owner.name} in run {owner.run or 'live'!r} at offset {kept.head.offset} is not whole: its "
                 f"{len(versions)} chunks are not those that its head was written for"
@@ -189,23 +195,27 @@ class Versions:
         kept = self.owners.get(owner) or Kept(partition)
         chunks: dict[str, Version] = {}
         entries = []
+        total = _sum(kept.those_of_head().values()) if kept.total is None else kept.total
         for name, value in changes.items():
             if name == HEAD:
                 continue
-            chunks[name] = _version(name, offset, value)
-            _check(owner, name, chunks[name].value)
-            entries.append(Entry(owner.key(name), _entry(chunks[name], kept.chunk(name)), partition))
-        body = {"state": changes[HEAD], "chunks": _sum({**kept.those_of_head(), **chunks}), **about}
+            now, was = _version(name, offset, value), kept.chunk(name)
+            _check(owner, name, now.value)
+            chunks[name] = now
+            total += _sum([now]) - _sum([was] if was is not None else ())
+            entries.append(Entry(owner.key(name), _entry(now, was), partition))
+        body = {"state": changes[HEAD], "chunks": total, **about}
         head = _version(HEAD, offset, body)
         _check(owner, HEAD, head.value)
-        return Change(owner, partition, head, chunks, entries, Entry(owner.key(HEAD), _entry(head, None), partition))
+        head_entry = Entry(owner.key(HEAD), _entry(head, None), partition)
+        return Change(owner, partition, head, chunks, entries, head_entry, total)
 
     def take(self, change: Change) -> None:
         """A change whose entries are all acknowledged."""
         kept = self.owners.setdefault(change.owner, Kept(change.partition))
         for name, version in change.chunks.items():
             kept.chunks[name] = _pruned([*kept.chunks.get(name, ()), version], change.head)
-        kept.head = change.head
+        kept.head, kept.total = change.head, change.total
 
     def end(self, owner: Owner, about: Mapping[str, Any]) -> Change:
         """What leaves of an owner's state only a head that says so. Its chunks are dropped by `leftovers`."""
@@ -239,9 +249,9 @@ def _version(name: str, offset: int, value: Any) -> Version:
     return Version(offset, octets, zlib.crc32(octets, zlib.crc32(name.encode())))
 
 
-def _sum(chunks: Mapping[str, Version]) -> int:
+def _sum(chunks: Iterable[Version]) -> int:
     # Whether a chunk that is gone was ever written depends on the batches.
-    return sum(one.checksum for one in chunks.values() if one.value != _GONE)
+    return sum(one.checksum for one in chunks if one.value != _GONE)
 
 
 def _entry(now: Version, was: Version | None) -> bytes:
