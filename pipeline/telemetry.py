@@ -1,8 +1,7 @@
 """What `decode` tells `watch` of one record, for one vehicle of its link. Knows no frame and no packet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -10,8 +9,7 @@ from pipeline.mission.model import FlightState
 from pipeline.records import Listened, Origin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelFrames:
+class ChannelFrames(NamedTuple):
     """New frames of one virtual channel (good and idle; no repetition), in ascending relay receive time.
     `times`, `counts` and `telemetry` are columns of one length."""
 
@@ -28,8 +26,7 @@ class ChannelFrames:
     """Whether the frame carried telemetry (octets of a packet that is not idle)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Samples:
+class Samples(NamedTuple):
     """Values of packets that became complete in this record, a column each; None where not reported."""
 
     live: bool
@@ -46,8 +43,7 @@ class Samples:
     climb_rates: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutOfScope:
+class OutOfScope(NamedTuple):
     """Good frames of a SCID or VCID that the mission does not expect on this link."""
 
     scid: int
@@ -55,8 +51,7 @@ class OutOfScope:
     times: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telemetry:
+class Telemetry(NamedTuple):
     vehicle: str
     link: str
     session: int
@@ -82,14 +77,18 @@ class Telemetry:
     bins: tuple[tuple[int, int, int], ...] = ()
     """(tenths of a second since 1970 on the relay's clock, receptions, bad among them): running totals of the
     link, of the bins this record touched."""
-    dispositions: Mapping[str, int] = field(default_factory=dict)
+    dispositions: Mapping[str, int] = {}
     """Running totals of the link: "good", "idle", "duplicate", "conflict", "out_of_scope", "bad:<reason>"."""
     late: int = 0
     """Running total of frames of the link that came after a frame with a later count."""
 
 
 def encode_telemetry(telemetry: Telemetry) -> bytes:
-    return orjson.dumps(telemetry, default=tuple)
+    return orjson.dumps(telemetry._asdict(), default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    return tuple(value) if isinstance(value, Origin) else value._asdict()
 
 
 def decode_telemetry(value: bytes) -> Telemetry:
@@ -98,17 +97,21 @@ def decode_telemetry(value: bytes) -> Telemetry:
     listened = body["listened"]
     body["origin"] = Origin(*body["origin"])
     body["listened"] = None if listened is None else Listened(**listened)
-    columns: tuple[tuple[str, Any], ...] = (
-        ("channels", ChannelFrames),
-        ("samples", Samples),
-        ("out_of_scope", OutOfScope),
-    )
-    for name, column in columns:
-        body[name] = tuple([column(**_with_tuples(one)) for one in body[name]])
-    body["set_aside"] = tuple(body["set_aside"])
-    body["told_late"] = tuple(body["told_late"])
-    body["bins"] = tuple(map(tuple, body["bins"]))
+    for name, columns in _COLUMNS:
+        if body[name]:
+            body[name] = [columns(**_with_tuples(one)) for one in body[name]]
+    body["bins"] = map(tuple, body["bins"])
+    for name in _TUPLES:
+        body[name] = tuple(body[name])
     return Telemetry(**body)
+
+
+_COLUMNS: Final[tuple[tuple[str, Any], ...]] = (
+    ("channels", ChannelFrames),
+    ("samples", Samples),
+    ("out_of_scope", OutOfScope),
+)
+_TUPLES: Final = ("channels", "samples", "out_of_scope", "set_aside", "told_late", "bins")
 
 
 def _with_tuples(columns: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Where a link stands, told by what its receiver hands over."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,7 +70,7 @@ def test_the_state_of_a_link_follows_its_newest_record(records: list[Telemetry],
 
 def test_late_records_of_another_session_tell_nothing_of_where_the_link_stands_now() -> None:
     now = [heard(50), listened(51, frames=5)]
-    late = [replace(heard(2), session=0), told("end_of_data", 3, session=0),
+    late = [heard(2)._replace(session=0), told("end_of_data", 3, session=0),
             told("no_delivery", 0, session=0, relay_receive_time=None)]  # fmt: skip
     assert after(*now, *late) == after(*now)
 
