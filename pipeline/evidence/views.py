@@ -96,6 +96,8 @@ class Views:
         """Boot count → the least and the greatest that on-board time was ahead of relay time at an end of a segment."""
         self.widest = 0
         """The greatest difference between the two."""
+        self._clock_points: tuple[Segment | None, set[tuple[int, int]]] = None, set()
+        """The segment of `clock` that came last, and the points of it."""
         self._onboard: dict[tuple[int | None, int], set[int]] = defaultdict(set)
         """(boot count, on-board time) → instants at which a kept sample said so."""
         self.standing: set[tuple[int | None, int]] = set()
@@ -197,8 +199,10 @@ class Views:
         least, most = self._offsets.get(boot, ahead)
         self._offsets[boot] = least, most = min(least, *ahead), max(most, *ahead)
         self.widest = max(self.widest, most - least)
-        before = {point for segment in gone for point in points_of(segment)}
+        goes_on = len(gone) == 1 and gone[0] is self._clock_points[0]
+        before = self._clock_points[1] if goes_on else {point for segment in gone for point in points_of(segment)}
         after = points_of(come)
+        self._clock_points = come, after
         for at, onboard in before - after:
             times = self._onboard[boot, onboard]
             times.discard(at)

@@ -19,6 +19,8 @@ class Restart(NamedTuple):
 
 def restarts_of(picture: Picture) -> list[Restart]:
     """Every restart that three samples confirm, in order."""
+    if len(picture.views.boots) < 2 and not picture.views.clock_without_boot:
+        return []
     return picture.remembered(
         __name__, (picture.views.stamp,), lambda: sorted([*_by_boot_count(picture), *_by_falling_back(picture)])
     )  # fmt: skip
@@ -26,8 +28,6 @@ def restarts_of(picture: Picture) -> list[Restart]:
 
 def _by_boot_count(picture: Picture) -> Iterator[Restart]:
     """The first frame of each boot count that is higher than one seen before it."""
-    if len(picture.views.boots) < 2:
-        return
     confirmed = sorted((times[0], boot) for boot, times in picture.views.boots.items() if len(times) >= CONFIRMED_BY)
     for at, boot in confirmed:
         before = [other for since, other in confirmed if since < at]
