@@ -17,6 +17,7 @@ from pipeline.shells.security import IN_THE_CLEAR, MECHANISMS, NO_SECRET, PROTOC
 
 PREFIX: Final = "RELAYWATCH_"
 _NAMESPACE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SERVER: Final = re.compile(r"([\w.-]+|\[[\w:.%]+\]):(?P<port>\d{1,5})")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -50,10 +51,16 @@ def _text(value: str) -> str:
 def _servers(value: str) -> str:
     """`host:port[,host:port...]`."""
     for server in value.split(","):
-        host, _, port = server.strip().rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        found = _SERVER.fullmatch(server.strip())
+        if not found or not 0 < int(found["port"]) < 65536:
             raise ValueError("give host:port, for example 127.0.0.1:9092 (several joined by commas)")
     return ",".join(server.strip() for server in value.split(","))
+
+
+def _instance(value: str) -> str:
+    if len(value) > 100 or not value.isprintable():
+        raise ValueError("give at most 100 printable characters")
+    return value
 
 
 def _namespace(value: str) -> str:
@@ -149,7 +156,9 @@ class Settings:
     namespace: str = _setting("relay", _namespace, "prefix of topics, consumer group and worker name")
     mission: str = _setting("ingenuity", _text, "a shipped mission's name, or the path of a mission file")
     instance: str = _setting(
-        "", str, "name of this worker in its group; empty: host name and metrics port or, with port 0, a free number"
+        "",
+        _instance,
+        "name of this worker in its group; empty: host name and metrics port or, with port 0, a free number",
     )
     metrics_host: str = _setting("127.0.0.1", _text, "address on which /metrics, /live and /ready are served")
     metrics_port: int = _setting(9464, _port, "port of /metrics, /live and /ready; 0 takes any free one")
@@ -231,7 +240,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environment: Mappin
             values[one.name] = one.metadata["parse"](str(given))
             places[one.name] = where
         except ValueError as fault:
-            found.append(f"{where} is {str(given)!r}: {fault}")
+            found.append(f"{where} is {str(given)!r:.120}: {fault}")
     settings = Settings(**values)
     # With a protocol that cannot be read, nothing can be said of what belongs to it.
     is_known = not any("SECURITY_PROTOCOL" in one.split(" is ")[0].upper().replace("-", "_") for one in found)

@@ -46,6 +46,13 @@ def test_flags_that_are_no_setting_are_passed_over() -> None:
         ("kafka", "a:0", "give host:port"),
         ("kafka", "a:65536", "give host:port"),
         ("kafka", ":9092", "give host:port"),
+        ("kafka", "http://a:9092", "give host:port"),
+        ("kafka", "::1:9092", "give host:port"),
+        ("kafka", "\udcff:9092", "give host:port"),
+        ("kafka", "a b:9092", "give host:port"),
+        ("kafka", f"a:{'9' * 5000}", "give host:port"),
+        ("instance", "a\nb", "give at most 100 printable characters"),
+        ("instance", "a" * 101, "give at most 100 printable characters"),
         ("namespace", "Relay", "give at most 63 of a-z, 0-9, - and _, the first a letter or digit, for example relay"),
         ("namespace", "a.b", "give at most 63"),
         ("namespace", "a" * 64, "give at most 63"),
@@ -67,9 +74,9 @@ def test_flags_that_are_no_setting_are_passed_over() -> None:
 )
 def test_a_value_that_cannot_be_used_says_where_it_came_from_and_what_to_give(name: str, value: str, said: str) -> None:
     (flag,) = faults({name: value})
-    assert flag.startswith(f"--{name.replace('_', '-')} is {value!r}: {said}")
+    assert flag.startswith(f"--{name.replace('_', '-')} is {value!r:.120}: {said}")
     (variable,) = faults({}, {f"RELAYWATCH_{name.upper()}": value})
-    assert variable.startswith(f"RELAYWATCH_{name.upper()} is {value!r}: {said}")
+    assert variable.startswith(f"RELAYWATCH_{name.upper()} is {value!r:.120}: {said}")
 
 
 def test_all_faults_are_told_together() -> None:

@@ -1,6 +1,7 @@
 """/metrics, /live and /ready over HTTP, in a thread of their own: they answer while the event loop works. Knows
 prometheus-client; what is measured comes as samples (`pipeline.metrics`), what is ready is asked of the worker."""
 
+import errno
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -91,10 +92,13 @@ class Exporter:
         try:
             httpd = make_server(host, port, application, _ThreadingServer, _SilentHandler)
         except (OSError, OverflowError) as fault:
-            raise ExporterError(
-                f"{_PATHS} cannot be served at {host}:{port}: {fault}. Choose another with --metrics-port "
-                "(RELAYWATCH_METRICS_PORT), 0 for any free one"
-            ) from None
+            is_taken = isinstance(fault, OSError) and fault.errno in (errno.EADDRINUSE, errno.EACCES)
+            instead = (
+                "another port with --metrics-port (RELAYWATCH_METRICS_PORT), 0 for any free one"
+                if is_taken
+                else "an address of this machine with --metrics-host (RELAYWATCH_METRICS_HOST)"
+            )
+            raise ExporterError(f"{_PATHS} cannot be served at {host}:{port}: {fault}. Choose {instead}") from None
         return Server(httpd)
 
 

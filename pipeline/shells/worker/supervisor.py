@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import FrameType
@@ -66,9 +67,11 @@ def with_a_port(settings: Settings) -> Settings:
     """With a port that stays the same over restarts."""
     if settings.metrics_port:
         return settings
-    with socket.socket() as any_free:
+    # An address that is not of this machine is the worker's to complain of, in its own words.
+    with suppress(OSError), socket.socket() as any_free:
         any_free.bind((settings.metrics_host, 0))
         return replace(settings, metrics_port=any_free.getsockname()[1])
+    return settings
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from pipeline import metrics
 from pipeline.metrics import METRICS, Sample, births
 from pipeline.shells.settings import Settings
 from pipeline.shells.worker.exporter import Exporter, ExporterError, Server
+from pipeline.shells.worker.supervisor import with_a_port
 from tests.deploy.tools import tool
 
 
@@ -101,6 +102,13 @@ def test_ready_says_why_not(server: Server, state: dict[str, str]) -> None:
 def test_a_port_that_is_taken_is_one_clear_line(exporter: Exporter, server: Server) -> None:
     with pytest.raises(ExporterError, match=rf"cannot be served at 127\.0\.0\.1:{server.port}: .*--metrics-port"):
         exporter.serve("127.0.0.1", server.port, live=str, ready=str)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_an_address_that_is_not_of_this_machine_is_one_clear_line(exporter: Exporter, host: str) -> None:
+    settings = with_a_port(Settings(metrics_host=host, metrics_port=0))
+    with pytest.raises(ExporterError, match=r"Choose an address of this machine with --metrics-host"):
+        exporter.serve(settings.metrics_host, settings.metrics_port, live=str, ready=str)
 
 
 def test_nobody_on_another_address_reaches_it_unless_it_is_told_so() -> None:
