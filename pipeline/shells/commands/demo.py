@@ -17,7 +17,8 @@ from pipeline.shells.ending import put_away_at_end
 from pipeline.shells.kafka.arguments import kafka_arguments
 from pipeline.shells.kafka.clients import log_for_people
 from pipeline.shells.kafka.jars import KAFKA
-from pipeline.shells.kafka.local import Broker, kafka_status, local_kafka, start_kafka, stop_kafka
+from pipeline.shells.kafka.local import Broker, local_kafka
+from pipeline.shells.kafka.noted import kafka_status, start_kafka, stop_kafka
 from pipeline.shells.kafka.pacing import read_speed
 from pipeline.shells.settings import PREFIX, Settings, load_settings
 from pipeline.shells.terminal import note, say

@@ -5,7 +5,9 @@ import sys
 
 import orjson
 
-from pipeline.shells.kafka.local import Broker, kafka_status, start_kafka, stop_kafka
+from pipeline.shells.ending import put_away_at_end
+from pipeline.shells.kafka.local import Broker
+from pipeline.shells.kafka.noted import kafka_status, start_kafka, stop_kafka
 
 EXAMPLE = """\
   $ relaywatch kafka start
@@ -20,7 +22,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     act = {"start": start_kafka, "stop": stop_kafka, "status": kafka_status}[arguments.verb]
-    broker = act()
+    # A terminal that is closed while Kafka comes up leaves none that nobody has noted.
+    with put_away_at_end():
+        broker = act()
     if arguments.json:
         body = None if broker is None else {"pid": broker.pid, "kafka": broker.bootstrap, "log": str(broker.log)}
         sys.stdout.write(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE).decode())

@@ -55,14 +55,20 @@ def locked_jars() -> tuple[Jar, ...]:
 def fetch_jars(progress: Progress | None = None, folder: Path | None = None) -> list[Path]:
     """The paths of all locked jars; those not in the cache are fetched and checked first.
 
-    Raises DownloadError where a jar cannot be had or its SHA-256 is not the locked one.
+    Raises DownloadError where a jar cannot be had or kept, or its SHA-256 is not the locked one.
     """
     folder = folder or cache_folder() / "kafka"
     jars = locked_jars()
     missing = [jar for jar in jars if not _is_cached(jar, folder)]
     if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        _fetch(missing, folder, progress or (lambda done, total: None))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _fetch(missing, folder, progress or (lambda done, total: None))
+        except OSError as fault:
+            raise DownloadError(
+                f"Kafka cannot be kept in {folder}: {fault.strerror or fault}. Name a folder that can be written: "
+                "RELAYWATCH_CACHE"
+            ) from None
     return [folder / jar.file_name for jar in jars]
 
 

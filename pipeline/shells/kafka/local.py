@@ -14,15 +14,12 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from pipeline.errors import RelayWatchError
 from pipeline.shells.kafka.jars import Progress, fetch_jars, progress_line
-from pipeline.shells.settings import state_folder
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
@@ -138,15 +135,27 @@ def start_broker(
 ) -> Broker:
     """Start a broker and wait until it answers. Whoever calls this stops it.
 
-    Raises LocalKafkaError (with the end of Kafka's own log) or kafka_jars.DownloadError.
+    Raises LocalKafkaError (with the end of Kafka's own log) or jars.DownloadError.
     """
     java, jars = find_java(), fetch_jars(progress)
-    folder = Path(tempfile.mkdtemp(prefix="relaywatch-kafka-"))
+    folder = _new_folder()
     try:
         return _start(java, jars, folder, started, extras or Extras())
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise LocalKafkaError(f"Kafka cannot be started in {folder}: {fault}") from None
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _new_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="relaywatch-kafka-"))
+    except OSError as fault:
+        raise LocalKafkaError(
+            f"Kafka has no folder for its data: {fault}. Name one that can be written: TMPDIR"
+        ) from None
 
 
 def _start(java: str, jars: list[Path], folder: Path, started: Started, extras: Extras) -> Broker:
@@ -257,40 +266,3 @@ def local_kafka(started: Started = lambda broker: None) -> Iterator[str]:
         yield broker.bootstrap
     finally:
         broker.stop()
-
-
-# `relaywatch kafka start | stop | status`: one broker a user, noted in the state folder.
-
-
-def start_kafka() -> Broker:
-    """The broker that already runs for this user, or a new one that outlives this process."""
-    running = kafka_status()
-    if running is not None:
-        return running
-    with progress_line() as progress:
-        broker = start_broker(progress)
-    _note().parent.mkdir(parents=True, exist_ok=True)
-    _note().write_bytes(orjson.dumps(asdict(broker)))
-    return broker
-
-
-def stop_kafka() -> Broker | None:
-    """Stop the noted broker and say which it was; None where none runs. Its data goes with it."""
-    broker = kafka_status()
-    if broker is not None:
-        broker.stop()
-    _note().unlink(missing_ok=True)
-    return broker
-
-
-def kafka_status() -> Broker | None:
-    """The noted broker if it runs."""
-    try:
-        broker = Broker(**orjson.loads(_note().read_bytes()))
-    except (FileNotFoundError, orjson.JSONDecodeError, TypeError):
-        return None
-    return broker if broker.is_running() else None
-
-
-def _note() -> Path:
-    return state_folder() / "kafka.json"

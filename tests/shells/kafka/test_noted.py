@@ -1,0 +1,83 @@
+"""The one Kafka of a user: found again, started once, and never left behind where nobody could find it."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.shells.cli import main
+from pipeline.shells.kafka import noted
+from pipeline.shells.kafka.jars import DownloadError, fetch_jars
+from pipeline.shells.kafka.local import Broker, LocalKafkaError
+from pipeline.shells.kafka.noted import kafka_status, start_kafka, stop_kafka
+
+Started = list[subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+    """Brokers that were started: processes that only have the folder in their words, as Kafka's has."""
+    processes: Started = []
+
+    def start_broker(progress: object) -> Broker:
+        folder = tmp_path / f"broker-{len(processes)}"
+        folder.mkdir()
+        processes.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", str(folder)]))
+        return Broker(processes[-1].pid, "127.0.0.1:1", str(folder))
+
+    monkeypatch.setattr(noted, "start_broker", start_broker)
+    monkeypatch.setenv("RELAYWATCH_STATE", str(tmp_path / "state"))
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_a_broker_is_found_again_until_it_is_stopped(started: Started) -> None:
+    broker = start_kafka()
+    assert (start_kafka(), kafka_status(), len(started)) == (broker, broker, 1)
+    assert stop_kafka() == broker
+    assert (kafka_status(), stop_kafka()) == (None, None)
+    assert not Path(broker.folder).exists()
+
+
+def test_two_starts_at_once_give_one_broker(started: Started) -> None:
+    found: list[Broker] = []
+    starts = [threading.Thread(target=lambda: found.append(start_kafka())) for _ in range(4)]
+    for one in starts:
+        one.start()
+    for one in starts:
+        one.join()
+    assert len(started) == 1
+    assert len(found) == 4
+    assert len({broker.pid for broker in found}) == 1
+
+
+def test_where_no_note_can_be_kept_no_broker_is_started(
+    started: Started, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RELAYWATCH_STATE", "/dev/null/state")
+    assert main(["kafka", "start"]) == 2
+    line = capsys.readouterr().err
+    assert "cannot be noted in /dev/null/state: Not a directory. Name a folder that can be written" in line
+    assert started == []
+    assert kafka_status() is None
+
+
+def test_a_broker_whose_note_could_not_be_written_is_stopped(started: Started, tmp_path: Path) -> None:
+    (tmp_path / "state" / "kafka.json").mkdir(parents=True)
+    with pytest.raises(LocalKafkaError, match="cannot be noted"):
+        start_kafka()
+    (process,) = started
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+    assert not (tmp_path / "broker-0").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_variable_for_another() -> None:
+    with pytest.raises(DownloadError, match=r"kept in /dev/null/kafka: Not a directory.*RELAYWATCH_CACHE"):
+        fetch_jars(folder=Path("/dev/null/kafka"))
