@@ -24,6 +24,8 @@ from pipeline.shells.kafka.jars import Progress, fetch_jars, progress_line
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
 _OLDEST_JAVA: Final = 17
+_ROOM_OCTETS: Final = 1 << 20
+"""With less than this Kafka stops, and its log may not say why: that is on the same disk."""
 
 _PROPERTIES: Final = """\
 process.roles=broker,controller
@@ -233,6 +235,8 @@ def _is_started(broker: Broker) -> bool:
 
 
 def _end_of_log(folder: Path) -> str:
+    if shutil.disk_usage(folder).free < _ROOM_OCTETS:
+        return f"the disk of {folder.parent} is full. Name a folder with room: TMPDIR"
     lines = (folder / "kafka.log").read_text(errors="replace").splitlines()
     telling = [line for line in lines if " ERROR " in line or "Exception" in line or " FATAL " in line]
     return "its log ends: " + " | ".join((telling or lines)[-3:])
@@ -259,10 +263,16 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 @contextmanager
 def local_kafka(started: Started = lambda broker: None) -> Iterator[str]:
-    """A broker for the length of the block; gives its bootstrap server."""
+    """A broker for the length of the block; gives its bootstrap server.
+
+    Raises LocalKafkaError in place of what a client says of a broker that has ended."""
     with progress_line() as progress:
         broker = start_broker(progress, started)
     try:
         yield broker.bootstrap
+    except RelayWatchError as fault:
+        if broker.is_running():
+            raise
+        raise LocalKafkaError(f"Kafka stopped; {_end_of_log(Path(broker.folder))}") from fault
     finally:
         broker.stop()
