@@ -197,12 +197,11 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
     what the record stands for was not read."""
     given = dict(headers)
     _check_amount(given)
-    texts = {}
-    for name, value in given.items():
-        try:
-            texts[name.lower()] = (value or b"").decode()
-        except UnicodeDecodeError:
-            raise RecordError("bad_headers", f"header {name} is not UTF-8") from None
+    name = ""
+    try:
+        texts = {(name := each).lower(): value.decode() if value else "" for each, value in given.items()}
+    except UnicodeDecodeError:
+        raise RecordError("bad_headers", f"header {name} is not UTF-8") from None
     if not all(map(texts.get, _REQUIRED)):
         missing = [name for name in _REQUIRED if not texts.get(name)]
         raise RecordError("bad_headers", f"record has no header {', '.join(missing)}")
@@ -232,7 +231,7 @@ def _check_amount(headers: Mapping[str, bytes]) -> None:
     if UNREAD in headers:
         reason, _, message = (headers[UNREAD] or b"").decode(errors="replace").partition(":")
         raise RecordError(reason if reason in _UNREAD_REASONS else "bad_headers", f"{message:.500}")
-    octets = sum(len(name) + len(value or b"") for name, value in headers.items())
+    octets = sum(map(len, headers)) + sum(map(len, filter(None, headers.values())))
     if len(headers) > MAX_HEADERS or octets > MAX_HEADER_OCTETS:
         raise RecordError(
             "bad_headers", f"record has {len(headers)} headers of {octets} octets; at most {MAX_HEADERS} of "

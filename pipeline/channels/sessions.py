@@ -34,8 +34,8 @@ class Sessions:
 def _stretches(record: Record) -> Iterable[int]:
     if isinstance(record, FramesReceived):
         times = record.relay_receive_times
-        if len(times) == 0:
-            return (record.earth_receive_time // STRETCH,)
+        if len(times) < 2:
+            return ((int(times[0]) if len(times) else record.earth_receive_time) // STRETCH,)
         first, last = int(times.min()) // STRETCH, int(times.max()) // STRETCH
         return (first,) if first == last else {at // STRETCH for at in times.tolist()}
     if isinstance(record, Listened):

@@ -4,9 +4,9 @@ them. Derived from a segment map, which it follows change by change: never store
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from itertools import accumulate, chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.evidence.segments import Segment
 from pipeline.mission.model import FlightState
@@ -42,11 +42,12 @@ class Entry:
         self._kept: tuple[Values, ...] | None = None
 
     def kept(self, in_conflict: AbstractSet[int]) -> tuple[Values, ...]:
-        """The samples that are kept of it, its first ones and its last ones, without those in conflict."""
+        """The samples that are kept of it, its first ones and its last ones, without those in conflict; ascending."""
         if self._kept is None:
             first, last, *_ = self.segment.payload
-            points = (*first, *((-at, *rest) for at, *rest in last))
-            self._kept = tuple(Values(*point) for point in points if point[0] not in in_conflict)
+            points = [*first, *((-at, *rest) for at, *rest in last)]
+            points.sort(key=_at)
+            self._kept = tuple([Values(*point) for point in points if point[0] not in in_conflict])
         return self._kept
 
     def forget(self) -> None:
@@ -101,12 +102,18 @@ class SampleLine:
         wanted: Callable[[SampleKey], bool] | None = None,
     ) -> Iterator[Values]:  # fmt: skip
         """The kept samples in (after, until], ascending; those of one instant by their segments, each once."""
-        waiting: list[tuple[int, int, int, Values]] = []
+        waiting: list[tuple[int, int, int, tuple[Values, ...]]] = []
+        """The next sample of each segment that was come to: instant, place, number among the kept ones, those."""
         given: set[Values] = set()
         at = after
         for place in chain(range(bisect_right(self._reaches, after), len(self.entries)), (None,)):
             while waiting and (place is None or waiting[0][0] <= self._order[place][0]):
-                values = heappop(waiting)[3]
+                _, of, number, kept = waiting[0]
+                values = kept[number]
+                if number + 1 < len(kept) and (until is None or kept[number + 1].at <= until):
+                    heapreplace(waiting, (kept[number + 1].at, of, number + 1, kept))
+                else:
+                    heappop(waiting)
                 if values.at > at:
                     at = values.at
                     given.clear()
@@ -118,9 +125,10 @@ class SampleLine:
             entry = self.entries[place]
             if wanted is not None and not wanted(entry.key):
                 continue
-            for number, values in enumerate(entry.kept(in_conflict)):
-                if values.at > after and (until is None or values.at <= until):
-                    heappush(waiting, (values.at, place, number, values))
+            kept = entry.kept(in_conflict)
+            number = bisect_right(kept, after, key=_at)
+            if number < len(kept) and (until is None or kept[number].at <= until):
+                heappush(waiting, (kept[number].at, place, number, kept))
 
     def latest(
         self, in_conflict: AbstractSet[int], at: int,
@@ -142,3 +150,7 @@ class SampleLine:
         """Other samples are in conflict now."""
         for entry in self.entries:
             entry.forget()
+
+
+def _at(point: tuple[Any, ...]) -> Any:
+    return point[0]

@@ -64,9 +64,10 @@ def outages_of(picture: Picture, session: Session) -> list[Outage]:
         return []  # a receiver that never says when it listens does not fall quiet by saying nothing
     evidence = picture.evidence
     running, *stopped = (evidence.listened.of((*session, status)) for status in ("running", "interrupted", "halted"))
-    reports, arrivals = sorted(chain(running, *stopped)), evidence.earth.of(session)
-    if len(reports) < 2 and len(arrivals) < 2 and not any(stopped) and not evidence.undelivered.of(session):
+    arrivals = evidence.earth.of(session)
+    if len(running) < 2 and len(arrivals) < 2 and not any(stopped) and not evidence.undelivered.of(session):
         return []  # nearly every session: it listened all along, and its records came one after the other
+    reports = sorted(chain(running, *stopped))
     silent = round(picture.timers.relay_silent_seconds * SECOND)
     found = [*_by_status(running, chain(*stopped)), *_holes(picture, session, silent, reports)]
     if not picture.is_backfill(session):

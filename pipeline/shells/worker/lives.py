@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Final, NamedTuple, cast
 
 from pipeline import metrics, topics
@@ -266,7 +267,7 @@ class Lives:
         message = one.message
         name = message.topic.removeprefix(f"{self.namespace}.")
         limit = topics.TOPICS[cast(TopicName, name)].max_message_octets
-        octets = len(message.key) + len(message.value) + sum(len(key) + len(value) for key, value in message.headers)
+        octets = len(message.key) + len(message.value) + sum(map(len, chain.from_iterable(message.headers)))
         if octets + _OVERHEAD_OCTETS > limit:
             raise RecordError("too_large", f"it makes a record of {octets} octets in {name}, which takes {limit}")
 
