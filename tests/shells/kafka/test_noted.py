@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,10 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
         folder = tmp_path / f"broker-{len(processes)}"
         folder.mkdir()
         processes.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", str(folder)]))
-        return Broker(processes[-1].pid, "127.0.0.1:1", str(folder))
+        broker = Broker(processes[-1].pid, "127.0.0.1:1", str(folder))
+        while not broker.is_running():  # its words can be read a moment after it began
+            time.sleep(0.01)
+        return broker
 
     monkeypatch.setattr(noted, "start_broker", start_broker)
     monkeypatch.setenv("RELAYWATCH_STATE", str(tmp_path / "state"))
