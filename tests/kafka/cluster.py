@@ -198,12 +198,12 @@ async def wait_until_done(
 ) -> None:
     """Until everything on the source topics is committed: written, acknowledged and let go."""
     deadline = time.monotonic() + seconds
-    async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
+    async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer, Cluster(kafka).admin() as admin:
         for name in ("frames", "commands", "telemetry"):
             topic = TOPICS[name].full_name(namespace)  # type: ignore[index]
+            places = list(await ends_of(kafka, consumer, topic))
             while True:
-                ends = await ends_of(kafka, consumer, topic)
-                done = await committed(kafka, namespace)
+                ends, done = await consumer.end_offsets(places), await _committed(admin, namespace)
                 # The marker of a transaction, where that is last, is never read.
                 if all(done.get(place, 0) >= end - in_transactions for place, end in ends.items()):
                     break
@@ -214,11 +214,15 @@ async def wait_until_done(
 
 async def committed(kafka: str, namespace: str) -> dict[TopicPartition, int]:
     async with Cluster(kafka).admin() as admin:
-        try:
-            offsets = await admin.list_consumer_group_offsets(application_id(namespace))
-        except GroupCoordinatorNotAvailableError:
-            # The broker makes its own topic for groups when the first one comes.
-            return {}
+        return await _committed(admin, namespace)
+
+
+async def _committed(admin: Any, namespace: str) -> dict[TopicPartition, int]:
+    try:
+        offsets = await admin.list_consumer_group_offsets(application_id(namespace))
+    except GroupCoordinatorNotAvailableError:
+        # The broker makes its own topic for groups when the first one comes.
+        return {}
     return {place: one.offset for place, one in offsets.items()}
 
 
