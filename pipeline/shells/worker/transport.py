@@ -175,6 +175,7 @@ class App(faust.App):
             "fetching": consumer._fetcher._fetch_task,
             "the consumer's metadata": consumer._client._sync_task,
             "the producer's metadata": producer.client._sync_task,
+            "sending": producer._sender._sender_task,
         }
         return next((f"{name} ({_end_of(task)})" for name, task in tasks.items() if task.done()), "")
 

@@ -71,14 +71,17 @@ def app_with(**ended: asyncio.Future[None]) -> Any:
     goes_on: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     one: Any = SimpleNamespace(
         group=ended.get("group", goes_on), fetching=ended.get("fetching", goes_on),
-        metadata=ended.get("metadata", goes_on), sending=ended.get("sending", goes_on),
+        metadata=ended.get("metadata", goes_on), outgoing=ended.get("outgoing", goes_on),
+        sending=ended.get("sending", goes_on),
     )  # fmt: skip
     group = SimpleNamespace(_coordination_task=one.group, _pending_exception=None)
     consumer = SimpleNamespace(
         _coordinator=group, _fetcher=SimpleNamespace(_fetch_task=one.fetching),
         _client=SimpleNamespace(_sync_task=one.metadata),
     )  # fmt: skip
-    producer = SimpleNamespace(client=SimpleNamespace(_sync_task=one.sending))
+    producer = SimpleNamespace(
+        client=SimpleNamespace(_sync_task=one.outgoing), _sender=SimpleNamespace(_sender_task=one.sending)
+    )
     return SimpleNamespace(
         consumer=SimpleNamespace(_thread=SimpleNamespace(_consumer=consumer)),
         producer=SimpleNamespace(_producer=producer), group=group,
@@ -90,7 +93,7 @@ async def test_a_task_of_a_client_that_has_ended_is_found_and_says_why() -> None
     assert App.given_up(app_with()) == ""
     for task, name in (
         ("group", "the consumer group"), ("fetching", "fetching"), ("metadata", "the consumer's metadata"),
-        ("sending", "the producer's metadata"),
+        ("outgoing", "the producer's metadata"), ("sending", "sending"),
     ):  # fmt: skip
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         failed.set_exception(RuntimeError("the handler is closed"))
