@@ -233,10 +233,11 @@ def _check_amount(headers: Mapping[str, bytes]) -> None:
         raise RecordError(reason if reason in _UNREAD_REASONS else "bad_headers", f"{message:.500}")
     octets = sum(map(len, headers)) + sum(map(len, filter(None, headers.values())))
     if len(headers) > MAX_HEADERS or octets > MAX_HEADER_OCTETS:
-        raise RecordError(
-            "bad_headers", f"record has {len(headers)} headers of {octets} octets; at most {MAX_HEADERS} of "
-            f"{MAX_HEADER_OCTETS} are taken"
-        )  # fmt: skip
+        raise RecordError("bad_headers", too_many_headers(len(headers), octets))
+
+
+def too_many_headers(count: int, octets: int) -> str:
+    return f"record has {count} headers of {octets} octets; at most {MAX_HEADERS} of {MAX_HEADER_OCTETS} are taken"
 
 
 def run_of(headers: Mapping[str, bytes]) -> Run:

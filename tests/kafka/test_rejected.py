@@ -6,6 +6,8 @@ from pathlib import Path
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from pipeline import topics as records_of
 from pipeline.shells.cli import main
@@ -21,16 +23,33 @@ BAD = 450
 
 
 async def _publish_rubbish(kafka: str, namespace: str) -> None:
-    """What a producer sends that was given the wrong link."""
+    """What a producer sends that was given the wrong link, and names a header in octets that are not UTF-8."""
     good = records_of.frames_message(namespace, scenario_records("frames-late")[0], RUN)
     async with AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5) as producer:
         sent = [
-            await producer.send(good.topic, good.value, key=b"rover-z", partition=0, headers=list(good.headers))
+            await producer.send(
+                good.topic, good.value, key=b"rover-z", partition=0, headers=[*good.headers, ("zz", b"")]
+            )
             for _ in range(BAD)
         ]
         await asyncio.gather(*sent)
 
 
+@pytest.fixture
+def unspeakable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers named "zz" are sent with a name that aiokafka itself would neither write nor read."""
+    build = BatchBuilder._build
+
+    def spoilt(builder: BatchBuilder) -> bytes:
+        octets = bytearray(bytes(build(builder)).replace(b"\x04zz", b"\x04\xff\xfe"))
+        octets[17:21] = calc_crc32c(bytes(octets[21:])).to_bytes(4, "big")
+        builder._buffer = bytes(octets)
+        return builder._buffer
+
+    monkeypatch.setattr(BatchBuilder, "_build", spoilt)
+
+
+@pytest.mark.usefixtures("unspeakable")
 def test_a_worker_stops_rather_than_drain_a_topic_and_goes_on_when_it_is_told_to(
     kafka: str, topics: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,8 +1,9 @@
-"""What a compressed batch may unfold to: a producer can make a few kilobytes that become gigabytes. Knows aiokafka's
-decoders, and puts bounded ones in their place; knows nothing of what is in a record.
+"""What a fetched batch may hold: a producer can make a few kilobytes that become gigabytes, or a record that the client
+library cannot read. Knows aiokafka's readers and decoders, and puts bounded ones in their place; knows nothing of what
+a record means.
 
-A batch that unfolds to more, or that cannot be unfolded, is one record in the place of its last: without key and value,
-its header says why. Whoever takes it rejects it, and the stream goes on after the batch.
+What unfolds to more, or cannot be read, is one record in the place of the batch's last: without key and value, its
+header says why. Whoever takes it rejects it, and the stream goes on after the batch.
 """
 
 import sys
@@ -14,14 +15,17 @@ from typing import Any, Final
 import cramjam
 import numpy as np
 from aiokafka.consumer import fetcher
-from aiokafka.record import memory_records
+from aiokafka.record import default_records, memory_records
+from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
-from pipeline.topics import UNREAD
+from pipeline.topics import MAX_HEADER_OCTETS, MAX_HEADERS, UNREAD, too_many_headers
 
 MOST_OCTETS: Final = 16 << 20
 """Of one batch; and of what is unfolded of one partition before more of it is fetched, but for the batch that goes
 over."""
+_LOG_OVERHEAD: Final = 12
+"""Octets before a batch's own: its offset in eight, the length of what follows in four."""
 _GZIP: Final = 31
 """zlib's window bits for it."""
 _XERIAL: Final = b"\x82SNAPPY\0"
@@ -113,14 +117,15 @@ def _bounded(decode: Decode) -> Decode:
 
 @dataclass(frozen=True, slots=True)
 class UnreadRecord:
-    """Stands for a whole batch. Its fields are those of aiokafka's records."""
+    """Stands for what was not read: a batch or the rest of one, or the headers of a record. Its fields are those of
+    aiokafka's records."""
 
     offset: int
     timestamp: int
     timestamp_type: int
     headers: list[tuple[str, bytes]]
-    key: None = None
-    value: None = None
+    key: bytes | None = None
+    value: bytes | None = None
     checksum: None = None
 
 
@@ -129,6 +134,8 @@ class BoundedRecords:
 
     def __init__(self, octets: bytes) -> None:
         self._records = MemoryRecords(octets)
+        self._octets = memoryview(octets)
+        self._at = 0
         self.unfolded = 0
         """Octets of the records that were taken out of compressed batches."""
 
@@ -141,35 +148,84 @@ class BoundedRecords:
 
     def next_batch(self) -> Any:
         batch: Any = self._records.next_batch()
-        is_compressed = isinstance(batch, memory_records.DefaultRecordBatch) and batch.compression_type
-        return _CompressedBatch(batch, self) if is_compressed else batch
+        length = int.from_bytes(self._octets[self._at + 8 : self._at + _LOG_OVERHEAD], "big")
+        octets = self._octets[self._at : self._at + _LOG_OVERHEAD + length]
+        self._at += len(octets)
+        # aiokafka itself looks into the marks of transactions.
+        is_of_records = isinstance(batch, memory_records.DefaultRecordBatch) and not batch.is_control_batch
+        return _Batch(batch, octets, self) if is_of_records else batch
 
 
-class _CompressedBatch:
-    def __init__(self, batch: Any, records: BoundedRecords) -> None:
-        self._batch, self._of = batch, records
+class _Batch:
+    """aiokafka's batch; whatever stands in it, reading it gives records and comes to its end.
+
+    A broker takes any octets for the name of a header, and of a compressed batch it reads no more than it must. What
+    aiokafka raises at such a record would end a worker, and the next one at the same record again."""
+
+    def __init__(self, batch: Any, octets: memoryview, records: BoundedRecords) -> None:
+        self._batch, self._octets, self._of = batch, octets, records
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
-        batch = self._batch
-        try:
-            records = iter(batch)
-        except UnreadError as fault:
-            last = batch.next_offset - 1
-            message = f"{fault.reason}:offsets {batch.base_offset} to {last} are one compressed batch: {fault}"
-            yield UnreadRecord(last, batch.max_timestamp, batch.timestamp_type, [(UNREAD, message.encode())])
-            return
-        for record in records:
-            self._of.unfolded += len(record.value or b"") + len(record.key or b"")
-            yield record
+        following, wrong = self._batch.base_offset, ""
+        for reader in (lambda: self._batch, lambda: _LenientBatch(self._octets)):
+            try:
+                for record in reader():
+                    if record.offset >= following:
+                        following = record.offset + 1
+                        yield self._bounded(record)
+                return
+            except UnreadError as fault:
+                yield self._unread(following, fault.reason, f"are one compressed batch: {fault}")
+                return
+            except MemoryError:
+                raise
+            except Exception as fault:
+                wrong = f"{type(fault).__name__}: {fault!s:.200}"
+        yield self._unread(following, "undecodable", f"of one batch cannot be read: {wrong}")
+
+    def _bounded(self, record: Any) -> Any:
+        """The record, or what stands for one with more headers than are taken: they would wait in memory with it."""
+        headers = record.headers
+        octets = sum([len(name) + len(value or b"") for name, value in headers])
+        if self._batch.compression_type:
+            self._of.unfolded += len(record.value or b"") + len(record.key or b"") + octets + 2 * len(headers)
+        if len(headers) <= MAX_HEADERS and octets <= MAX_HEADER_OCTETS:
+            return record
+        told = f"bad_headers:{too_many_headers(len(headers), octets)}"
+        return UnreadRecord(
+            record.offset, record.timestamp, record.timestamp_type, [(UNREAD, told.encode())], record.key, record.value
+        )
+
+    def _unread(self, first: int, reason: str, message: str) -> UnreadRecord:
+        last = self._batch.next_offset - 1
+        told = f"{reason}:offsets {first} to {last} {message}"
+        return UnreadRecord(last, self._batch.max_timestamp, self._batch.timestamp_type, [(UNREAD, told.encode())])
+
+
+class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+    """aiokafka's own reader, slower, to which any octets are text: those that are not UTF-8 are written with \\x."""
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        self._buffer = _Octets(self._buffer)  # type: ignore[has-type]
+
+
+class _Octets(bytearray):
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return _Octets(found) if isinstance(place, slice) else found
+
+    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
+        return super().decode(encoding, errors)
 
 
 def bound_batches() -> None:
     """For every consumer of this process."""
-    # Which of its two implementations aiokafka uses depends on the machine.
-    module = sys.modules[memory_records.DefaultRecordBatch.__module__]
-    for name, decode in _DECODERS.items():
-        setattr(module, name, _bounded(decode))
+    # Which of its two implementations aiokafka uses depends on the machine; _LenientBatch is the other.
+    for module in (sys.modules[memory_records.DefaultRecordBatch.__module__], default_records):
+        for name, decode in _DECODERS.items():
+            setattr(module, name, _bounded(decode))
     fetcher.MemoryRecords = BoundedRecords

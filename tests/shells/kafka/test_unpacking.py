@@ -9,12 +9,16 @@ import cramjam
 import pytest
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
 from aiokafka.consumer import fetcher
-from aiokafka.record import memory_records
+from aiokafka.record import default_records, memory_records
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.errors import RecordError
 from pipeline.shells.kafka import unpacking
 from pipeline.shells.kafka.unpacking import MOST_OCTETS, UNREAD, BoundedRecords, UnreadError, bound_batches, gzip
+from pipeline.topics import MAX_HEADER_OCTETS, read_headers
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 CODECS = {
@@ -28,9 +32,9 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """In force for a test, and not after it."""
     import sys
 
-    module = sys.modules[memory_records.DefaultRecordBatch.__module__]
-    for name in ("gzip_decode", "snappy_decode", "lz4_decode", "zstd_decode"):
-        monkeypatch.setattr(module, name, getattr(module, name))
+    for module in (sys.modules[memory_records.DefaultRecordBatch.__module__], default_records):
+        for name in ("gzip_decode", "snappy_decode", "lz4_decode", "zstd_decode"):
+            monkeypatch.setattr(module, name, getattr(module, name))
     monkeypatch.setattr(fetcher, "MemoryRecords", MemoryRecords)
     bound_batches()
 
@@ -109,6 +113,69 @@ def test_a_fetch_of_many_batches_that_each_unfold_to_the_most_is_taken_in_parts(
     one = batch(GZIP, [bytes(MOST_OCTETS - 1000)])
     many = b"".join(one[:0] + (number).to_bytes(8, "big") + one[8:] for number in range(5))
     assert [record.offset for record in taken(many)] == [0, 1]
+
+
+def named(octets: bytes) -> bytes:
+    """With the headers named "zz" named as no client of ours could."""
+    return octets.replace(b"\x04zz", b"\x04\xff\xfe")
+
+
+def with_headers(values: list[bytes], headers: list[tuple[str, bytes]], offset: int = 0) -> bytes:
+    """In the clear."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 30)
+    for place, value in enumerate(values):
+        assert builder.append(place, 1_700_000_000_000, b"key", value, headers if value == b"odd" else []) is not None
+    octets = bytearray(builder.build())
+    octets[:8] = offset.to_bytes(8, "big")
+    return bytes(octets)
+
+
+def test_a_header_whose_name_is_not_utf_8_does_not_end_the_reading() -> None:
+    octets = named(with_headers([b"before", b"odd", b"after"], [("zz", b"1"), ("ce_id", b"2")], offset=5))
+    found = list(taken(octets + batch(0, [b"next"], offset=8)))
+    assert [(one.offset, bytes(one.value)) for one in found] == [
+        (5, b"before"),
+        (6, b"odd"),
+        (7, b"after"),
+        (8, b"next"),
+    ]
+    assert found[1].headers == [(r"\xff\xfe", b"1"), ("ce_id", b"2")]
+    assert found[1].timestamp == 1_700_000_000_000
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_rest_of_a_batch_that_cannot_be_read_is_one_record_and_what_came_before_it_is_kept(codec: int) -> None:
+    """A broker looks hardly into a compressed batch: its records may be anything."""
+    inside = bytearray(batch(0, [b"good", b"spoilt", b"after"])[61:])
+    inside[inside.index(b"spoilt") + len(b"spoilt")] = 0x7F  # as many headers
+    whole = batch(codec, [b"x"] * 3, offset=20)
+    spoilt = bytearray(whole[:61] + CODECS[codec][0](bytes(inside)))  # type: ignore[operator]
+    spoilt[8:12] = (len(spoilt) - 12).to_bytes(4, "big")
+    found = list(taken(bytes(spoilt) + batch(0, [b"next"], offset=23)))
+    assert [(one.offset, one.value) for one in found] == [(20, b"good"), (22, None), (23, b"next")]
+    with pytest.raises(RecordError, match="offsets 21 to 22 of one batch cannot be read: CorruptRecord") as refused:
+        read_headers(dict(found[1].headers))
+    assert refused.value.reason == "undecodable"
+
+
+@pytest.mark.parametrize("headers", [[("n", b"")] * 65, [("n", bytes(MAX_HEADER_OCTETS))]], ids=["many", "large"])
+def test_headers_beyond_what_is_taken_are_let_go_at_once_and_key_and_value_stay(
+    headers: list[tuple[str, bytes]],
+) -> None:
+    before, found = taken(with_headers([b"before", b"odd"], headers))
+    assert (before.value, found.offset, found.key, found.value) == (b"before", 1, b"key", b"odd")
+    with pytest.raises(RecordError, match=f"record has {len(headers)} headers of") as refused:
+        read_headers(dict(found.headers))
+    assert refused.value.reason == "bad_headers"
+
+
+@given(at=st.integers(61, 120), flip=st.integers(1, 255))
+def test_whatever_stands_in_a_batch_reading_it_comes_to_its_end_and_to_the_next(at: int, flip: int) -> None:
+    octets = bytearray(with_headers([b"one", b"odd", b"two"], [("ce_id", b"2"), ("ce_time", b"x" * 20)]))
+    octets[min(at, len(octets) - 1)] ^= flip
+    *found, following = taken(bytes(octets) + batch(0, [b"next"], offset=3))
+    assert bytes(following.value) == b"next"
+    assert [one.offset for one in found] == sorted({one.offset for one in found})
 
 
 def test_every_consumer_of_the_process_has_it_once_it_is_asked_for() -> None:
