@@ -52,6 +52,7 @@ class Scene:
             sys.executable, "-m", *self.module.split(), "--kafka", self.kafka, "--namespace", self.namespace,
             "--mission", str(self.mission_file), "--instance", name, "--metrics-port", "0", "--batch-records", "50",
             "--session-seconds", str(_SESSION_SECONDS), "--stalled-after", str(_STALLED_SECONDS),
+            "--rejected-share", "1",  # a partition that should be empty gets nothing but rubbish
         ]  # fmt: skip
         self.workers[name] = stack.enter_context(process(command, folder))
         self._stacks[name] = stack

@@ -27,6 +27,7 @@ from pipeline.shells.kafka.topics_admin import partitions_of
 from pipeline.shells.kafka.topics_needed import application_id
 from pipeline.shells.kafka.unpacking import bound_batches
 from pipeline.shells.settings import Settings
+from pipeline.shells.worker.allocator import give_back
 from pipeline.shells.worker.backlog import Backlog
 from pipeline.shells.worker.exporter import Exporter
 from pipeline.shells.worker.guard import Guard
@@ -49,6 +50,7 @@ _REBALANCE_SECONDS: Final = 60.0
 _LARGEST_REQUEST: Final = 16 << 20
 _FETCH_OCTETS: Final = 4 << 20
 DROP_EVERY_SECONDS: Final = 600.0
+_GIVE_BACK_SECONDS: Final = 60.0
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 _BEAT_SECONDS: Final = 0.1
 _SHOW_SECONDS: Final = 1.0
@@ -182,6 +184,10 @@ def _connect(worker: Worker) -> None:
     async def drop_finished_runs(_: App) -> None:
         for guard in worker.guards:
             await guard.drop_finished()
+
+    @app.timer(_GIVE_BACK_SECONDS)  # type: ignore[untyped-decorator]
+    async def give_back_memory(_: App) -> None:
+        give_back()
 
     @app.timer(_SHOW_SECONDS)  # type: ignore[untyped-decorator]
     async def show_what_moved(_: App) -> None:

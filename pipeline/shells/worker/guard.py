@@ -21,7 +21,7 @@ from faust.types import TP
 from pipeline import topics
 from pipeline.errors import RelayWatchError
 from pipeline.measures.share import RecentShare
-from pipeline.records import Origin
+from pipeline.records import SECOND, Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.log_offsets import ends_of, first_offset_from, first_record_from
@@ -177,9 +177,9 @@ class Guard:
         """How far each partition is done with, and what share of its newest records was rejected."""
         came = Counter(one.origin.partition for one in new)
         rejected = Counter(origin.partition for origin, _ in whole.rejected)
-        shares = self.table.versions.shares
+        shares, now = self.table.versions.shares, time.time_ns() // SECOND
         return [
-            progress_entry(one, offset, shares.get(one, RecentShare()).with_batch(came[one], rejected[one]))
+            progress_entry(one, offset, shares.get(one, RecentShare()).with_batch(came[one], rejected[one], now))
             for one, offset in reached.items()
         ]
 

@@ -70,7 +70,9 @@ class Meter:
 
     def too_many_rejected(self) -> str:
         """Why the worker should stop rather than drain the topic; empty: no reason."""
-        for partition, share in self.lives.versions.shares.items():
+        now = time.time_ns() // SECOND
+        for partition, recent in self.lives.versions.shares.items():
+            share = recent.at(now)
             if share.exceeds(self.most_rejected):
                 return (
                     f"{share.rejected} of the last {share.records} records of partition {partition} of "

@@ -1,5 +1,6 @@
 """What a stage shows of itself: of its own partitions, from its state, of the newest run."""
 
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -16,6 +17,8 @@ from pipeline.shells.worker.meter import Meter
 from pipeline.shells.worker.stages import Incoming
 from tests.build import scenario_records
 from tests.shells.worker.test_lives import STARTED, Log, arrived, decode_log, incoming, watch_log
+
+NOW = time.time_ns() // 1_000_000_000
 
 
 class Clock:
@@ -154,7 +157,7 @@ def test_a_stage_tells_what_it_took_what_it_did_not_and_how_long_it_took() -> No
     one = Metered(decode_log())
     one.meter.assigned([0])
     records = incoming(20)
-    one.log.lives.versions.shares[0] = RecentShare().with_batch(20, 5)
+    one.log.lives.versions.shares[0] = RecentShare().with_batch(20, 5, NOW)
     one.take([*records[:15], *(bad._replace(key=b"") for bad in records[15:20])])
     assert one.value("relay_records_taken_total", 'stage="decode"') == 15
     assert one.value("relay_records_rejected_total", 'reason="no_key"') == 5
@@ -180,9 +183,9 @@ def test_the_way_of_a_frame_to_its_alert_is_measured_from_kafkas_timestamp_of_it
 def test_a_partition_of_which_more_than_the_share_was_rejected_is_a_reason_to_stop() -> None:
     one = Metered(decode_log(), 0.5)
     shares = one.log.lives.versions.shares
-    shares[0] = RecentShare().with_batch(199, 199)
+    shares[0] = RecentShare().with_batch(199, 199, NOW)
     assert one.meter.too_many_rejected() == ""
-    shares[0] = shares[0].with_batch(1, 1)
+    shares[0] = shares[0].with_batch(1, 1, NOW)
     assert one.meter.too_many_rejected() != ""
     one.meter.most_rejected = 1.0
     assert one.meter.too_many_rejected() == ""
@@ -190,7 +193,10 @@ def test_a_partition_of_which_more_than_the_share_was_rejected_is_a_reason_to_st
 
 def test_one_bad_partition_is_not_hidden_by_a_good_one() -> None:
     one = Metered(decode_log(), 0.5)
-    one.log.lives.versions.shares |= {0: RecentShare().with_batch(400, 0), 1: RecentShare().with_batch(200, 200)}
+    one.log.lives.versions.shares |= {
+        0: RecentShare().with_batch(400, 0, NOW),
+        1: RecentShare().with_batch(200, 200, NOW),
+    }
     reason = one.meter.too_many_rejected()
     assert reason.startswith("200 of the last 200 records of partition 1 of frames were rejected")
     assert "--rejected-share 1" in reason

@@ -55,7 +55,7 @@ class Machine:
         return [*change.entries, change.head_entry, progress_entry(0, self.offset, RecentShare())]
 
 
-BAD = RecentShare().with_batch(200, 150)
+BAD = RecentShare().with_batch(200, 150, 1_700_000_000)
 
 
 def truth(records: list[int]) -> tuple[int, int, dict[str, list[int]]]:
