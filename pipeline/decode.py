@@ -183,19 +183,13 @@ def _take_frames(
     out_of_scope: dict[tuple[int, int], list[int]],
 ) -> None:  # fmt: skip
     frames = expected.read(split(record.octets, record.frame_length, record.lengths), expected.managed)
-    state.receptions.received(times)
-    for place, reason in enumerate(frames.reasons):
-        if reason is not None:
-            outcome.dispositions[f"bad:{reason}"] += 1
-            outcome.bad_at.append(times[place])
-    places: dict[tuple[int, int, int], list[int]] = {}
-    for place, key in enumerate(zip(frames.scids, frames.vcids, frames.moduli, strict=True)):
-        if frames.reasons[place] is None:
-            if key in places:
-                places[key].append(place)
-            else:
-                places[key] = [place]
-    for key, of_channel in places.items():
+    if record.lengths is None:
+        frames.joined = record.octets
+    state.receptions.received(record.relay_receive_times)
+    for place, reason in frames.bad():
+        outcome.dispositions[f"bad:{reason}"] += 1
+        outcome.bad_at.append(times[place])
+    for key, of_channel in frames.by_channel().items():
         scid, vcid, _ = key
         if state.first_heard is None and expected.expects_any_system and may_be_vehicle(scid):
             state.first_heard = scid
@@ -302,11 +296,11 @@ def _said(packets: list[SpacePacket | PacketLot], readers: Mapping[int, ColumnRe
 
 
 def _said_together(lot: PacketLot, readers: Mapping[int, ColumnReader]) -> Columns:
-    apids = np.unique(lot.apids).tolist()
-    if len(apids) == 1:
-        columns = readers[apids[0]].read(lot)
+    apid = int(lot.apids[0])
+    if (lot.apids == apid).all():
+        columns = readers[apid].read(lot)
     else:
-        places = {apid: np.flatnonzero(lot.apids == apid) for apid in apids}
+        places = {apid: np.flatnonzero(lot.apids == apid) for apid in set(lot.apids.tolist())}
         columns = merged(*((which, readers[apid].read(lot.those(which))) for apid, which in places.items()))
     found = [lot.at.tolist(), *columns]
     if all(None in column for column in columns):

@@ -15,7 +15,6 @@ from pipeline.channels.recent import KEPT
 from pipeline.decode import LinkState, decode
 from pipeline.frames.frame import split
 from pipeline.mission.model import Mission
-from pipeline.packets.stretch import Stretch
 from pipeline.records import FramesReceived, Origin, Record
 from pipeline.telemetry import encode_telemetry
 from tests.build import scenario, scenario_records
@@ -95,13 +94,13 @@ def test_frames_taken_together_are_what_they_are_one_by_one(
     taken: list[int] = []
     stretch = channel.Channel._take_stretch
 
-    def counted(one: channel.Channel, frames: Stretch, *more: Any) -> None:
-        taken.append(len(frames.at))
-        stretch(one, frames, *more)
+    def counted(one: channel.Channel, octets: list[bytes], *more: Any) -> None:
+        taken.append(len(octets))
+        stretch(one, octets, *more)
 
     monkeypatch.setattr(channel.Channel, "_take_stretch", counted)
     together = list(made(records, mission))
     assert sum(taken) > 200
-    for limit in ("channels.channel._TOGETHER", "frames.tm._TOGETHER", "decode.TOGETHER"):
+    for limit in ("channels.channel._TOGETHER", "frames.tm.TOGETHER", "frames.aos.TOGETHER", "decode.TOGETHER"):
         monkeypatch.setattr(f"pipeline.{limit}", NEVER)
     assert list(made(records, mission)) == together

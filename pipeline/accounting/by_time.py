@@ -121,14 +121,10 @@ class TimedAccounting:
         expected = link.expected
         frames = expected.read(split(record.octets, record.frame_length, record.lengths), expected.managed)
         times = record.relay_receive_times.tolist()
-        places: dict[ChannelName, list[int]] = {}
-        for place, reason in enumerate(frames.reasons):
-            if reason is None:
-                name = ChannelName(frames.scids[place], frames.vcids[place], frames.moduli[place])
-                places.setdefault(name, []).append(place)
-            else:
-                self._account.dispositions[f"bad:{reason}"] += 1
-        for name, of_channel in places.items():
+        for _, reason in frames.bad():
+            self._account.dispositions[f"bad:{reason}"] += 1
+        for key, of_channel in frames.by_channel().items():
+            name = ChannelName(*key)
             role = link.role(name.scid, name.vcid)
             if role is None:
                 self._account.dispositions["out_of_scope"] += len(of_channel)

@@ -143,7 +143,8 @@ class Channel:
             while done < end:
                 if end - done >= _TOGETHER and self._goes_on(int(lot.counts[done]), int(lot.at[done])):
                     stop = min(end, done + _LONGEST_STRETCH)
-                    self._take_stretch(lot.part(done, stop), outcome)
+                    octets = [frames.octets[place] for place in places[done:stop]]
+                    self._take_stretch(octets, lot.part(done, stop), outcome)
                     done = stop
                 else:
                     self._take_one(places[done], frames, times, outcome)
@@ -156,7 +157,7 @@ class Channel:
             return False
         return self.history.goes_on(count, at, self.newest)
 
-    def _take_stretch(self, stretch: Stretch, outcome: Outcome) -> None:
+    def _take_stretch(self, octets: list[bytes], stretch: Stretch, outcome: Outcome) -> None:
         """What `_take_one` does with frames that simply go on, each with the one before it."""
         self.newest = int(stretch.at[-1])
         self.history.extend(len(stretch.at), self.newest)
@@ -166,10 +167,10 @@ class Channel:
                 outcome.dispositions[word] += frames
         walked = None if self.extraction is None else self.extraction.add_together(stretch, NOT_ENDED)
         ended = np.full(len(stretch.at), NOT_ENDED) if walked is None else walked.ended
-        self.recent.extend(stretch.counts, stretch.at, list(map(digest, stretch.frames)), ended)
+        self.recent.extend(stretch.counts, stretch.at, list(map(digest, octets)), ended)
         if walked is None:
-            for frame, *columns in zip(*(stretch.frames, *(column.tolist() for column in stretch[1:])), strict=True):
-                count, at, live, pointer, start, end = columns
+            columns = [column.tolist() for column in stretch[1:]]
+            for frame, count, at, live, pointer, start, end in zip(octets, *columns, strict=True):
                 self._extract(count, at, not live, pointer, frame[start:end], outcome)
             return
         accepted = outcome.accepted[self.name]
@@ -367,24 +368,21 @@ class Channel:
 
 
 def _columns(places: list[int], frames: Frames, times: list[int]) -> Stretch:
-    """Those frames of a record."""
-    columns = (
-        np.array(times), *map(np.array, (
-            frames.virtual_channel_frame_counts, frames.replayed, frames.first_header_pointers, frames.zone_starts,
-            frames.zone_ends,
-        ))
-    )  # fmt: skip
-    octets = frames.octets
-    if len(places) < len(octets):
-        octets = [octets[place] for place in places]
-        columns = tuple(column[places] for column in columns)
-    at, counts, replayed, pointers, starts, ends = columns
+    """Those frames of a record, all of the one length that frames of their link have."""
+    joined, at = frames.joined, np.array(times)
+    counts, replayed, pointers, starts, ends = frames.columns
+    if len(places) < len(frames) or not joined:
+        joined = b"".join([frames.octets[place] for place in places])
+    octets = np.frombuffer(joined, np.uint8).reshape(len(places), -1)
+    if len(places) < len(frames):
+        at, counts, replayed, pointers = at[places], counts[places], replayed[places], pointers[places]
+        starts, ends = starts[places], ends[places]
     return Stretch(octets, counts, at, ~replayed, pointers, starts, ends)
 
 
 def _ends(frames: Stretch, modulus: int, pause: int) -> list[int]:
     """Up to where frames simply go on, each with the one before it: later, soon enough, with the next count."""
-    before, at = frames.at[:-1], frames.at[1:]
+    before, at, chunks = frames.at[:-1], frames.at[1:], frames.at // CHUNK
     is_next = (frames.counts[1:] - frames.counts[:-1]) % modulus == 1
-    goes_on = is_next & (at > before) & (at - before <= pause) & (at // CHUNK == before // CHUNK)
-    return [*(np.flatnonzero(~goes_on) + 1).tolist(), len(frames.at)]
+    goes_on = is_next & (at > before) & (at - before <= pause) & (chunks[1:] == chunks[:-1])
+    return [*((~goes_on).nonzero()[0] + 1).tolist(), len(frames.at)]

@@ -3,14 +3,14 @@ no frame."""
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.channels.chunks import Chunks
-from pipeline.records import SECOND
+from pipeline.records import SECOND, Times
 
 BIN: Final = SECOND // 10
 _BINS_STORED_TOGETHER: Final = 1000
@@ -32,7 +32,7 @@ class Receptions:
         self.chunks: Chunks[Bins] = Chunks("bins", _new, _pack, _unpack)
         self._touched: set[int] = set()
 
-    def received(self, times: Sequence[int]) -> None:
+    def received(self, times: Times) -> None:
         for number, receptions in _counted(times):
             self._add(number, receptions, 0)
 
@@ -59,12 +59,15 @@ class Receptions:
         return tuple(totals)
 
 
-def _counted(times: Sequence[int]) -> Iterable[tuple[int, int]]:
+def _counted(times: Times) -> Iterable[tuple[int, int]]:
     """(bin, how many of these times are in it)"""
-    if len(times) < _TOGETHER:
-        return Counter([at // BIN for at in times]).items()
-    numbers, receptions = np.unique(np.array(times) // BIN, return_counts=True)
-    return zip(numbers.tolist(), receptions.tolist(), strict=True)
+    if len(times) >= _TOGETHER:
+        numbers = times // BIN
+        first, last = int(numbers.min()), int(numbers.max())
+        if last - first < _BINS_STORED_TOGETHER:
+            receptions = np.bincount(numbers - first)
+            return [(first + place, int(receptions[place])) for place in receptions.nonzero()[0].tolist()]
+    return Counter([at // BIN for at in times.tolist()]).items()
 
 
 def _new() -> Bins:

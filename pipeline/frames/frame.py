@@ -2,8 +2,12 @@
 know any format's layout, who expects the frame, or when it came.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.frames.mavlink import Message
 
@@ -20,6 +24,9 @@ IMPLAUSIBLE: Final = "implausible"
 UNKNOWN_MESSAGE: Final = "unknown_message"
 CHECK: Final = "check"
 
+TOGETHER: Final = 48
+"""From so many frames on a format reads them faster as columns than one by one."""
+
 REASONS: Final = (LENGTH, FRAME_ERROR_CONTROL_FIELD, VERSION, IMPLAUSIBLE, UNKNOWN_MESSAGE, CHECK)
 
 
@@ -34,6 +41,16 @@ class Managed:
     """AOS; a TM frame says it itself."""
     insert_zone_octets: int = 0
     frame_header_error_control: bool = False
+
+
+class FrameColumns(NamedTuple):
+    """Those columns of Frames as arrays that are reckoned with."""
+
+    virtual_channel_frame_counts: npt.NDArray[np.int64]
+    replayed: npt.NDArray[np.bool_]
+    first_header_pointers: npt.NDArray[np.int64]
+    zone_starts: npt.NDArray[np.int64]
+    zone_ends: npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -57,6 +74,10 @@ class Frames:
     zone_ends: list[int]
     messages: list[Message | None] = field(default_factory=list)
     """MAVLink: what stands in the frame; empty for formats that carry space packets."""
+    read_as: FrameColumns | None = None
+    """The arrays, where the format had them."""
+    joined: bytes = b""
+    """All octets one after the other, where somebody has them so."""
 
     @classmethod
     def of(cls, octets: list[bytes]) -> "Frames":
@@ -70,6 +91,47 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.octets)
+
+    def fill(self, columns: FrameColumns) -> None:
+        """What a format read of all frames at once; none is bad so far."""
+        self.read_as = columns
+        self.reasons = [None] * len(self)
+        (
+            self.virtual_channel_frame_counts,
+            self.replayed,
+            self.first_header_pointers,
+            self.zone_starts,
+            self.zone_ends,
+        ) = (column.tolist() for column in columns)
+
+    def find(self, reason: str, places: Iterable[int]) -> None:
+        """These frames are bad, whatever was found before."""
+        for place in places:
+            self.reasons[place] = reason
+
+    @property
+    def columns(self) -> FrameColumns:
+        if self.read_as is None:
+            self.read_as = FrameColumns(
+                np.array(self.virtual_channel_frame_counts), np.array(self.replayed),
+                np.array(self.first_header_pointers), np.array(self.zone_starts), np.array(self.zone_ends),
+            )  # fmt: skip
+        return self.read_as
+
+    def bad(self) -> list[tuple[int, str]]:
+        """(place, reason) of those that are."""
+        return [(place, reason) for place, reason in enumerate(self.reasons) if reason] if any(self.reasons) else []
+
+    def by_channel(self) -> dict[tuple[int, int, int], list[int]]:
+        """(SCID, VCID, modulus of the count) → places of its frames that are not bad."""
+        keys = self.scids, self.vcids, self.moduli
+        if self.octets and not any(self.reasons) and all(key.count(key[0]) == len(key) for key in keys):
+            return {(self.scids[0], self.vcids[0], self.moduli[0]): list(range(len(self.octets)))}
+        places: dict[tuple[int, int, int], list[int]] = {}
+        for place, (reason, *key) in enumerate(zip(self.reasons, *keys, strict=True)):
+            if reason is None:
+                places.setdefault((key[0], key[1], key[2]), []).append(place)
+        return places
 
 
 class FrameFormat(Protocol):

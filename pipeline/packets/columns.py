@@ -5,7 +5,8 @@ Reading one packet takes microseconds in any case; of hundreds, a column costs a
 that do not lend themselves to it (numbers of more than 32 bits, floats between octets) are read packet by packet."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,26 @@ import numpy.typing as npt
 from pipeline.mission.model import SECOND, Comparison, Condition, Field, FlightState, Meanings, Packet
 from pipeline.packets.lot import Numbers, Octets, PacketLot
 from pipeline.packets.space_packet import PRIMARY_HEADER_OCTETS
-from pipeline.packets.values import OPERATORS, PacketReader, Sample, Value, holds, parameters_named, parameters_of
+from pipeline.packets.values import (
+    OPERATORS,
+    PacketReader,
+    Sample,
+    Value,
+    Values,
+    holds,
+    landed_of,
+    parameters_named,
+    parameters_of,
+    phase_of,
+    state_of,
+)
 
 TOGETHER: Final = 24
 """From so many packets on it is worth while."""
 _WIDEST: Final = 32
 _WIDEST_TIME: Final = 4
+
+T = TypeVar("T")
 
 
 class SampleColumns(NamedTuple):
@@ -36,13 +51,15 @@ class SampleColumns(NamedTuple):
 class Coded(NamedTuple):
     """A column of few different values."""
 
+    parameter: str
     codes: list[int]
     values: dict[int, Value | None]
     """Code → what it stands for."""
 
-    def listed(self, meant: Mapping[int, Any]) -> list[Any]:
-        """What each row's code stands for."""
-        return [meant[code] for code in self.codes]
+    def listed(self, meaning: Callable[[Values], T]) -> list[T]:
+        """What each row means, where this is the only parameter that decides."""
+        meant = {code: meaning({} if value is None else {self.parameter: value}) for code, value in self.values.items()}
+        return [meant[code] for code in self.codes] if len(meant) > 1 else [*meant.values()] * len(self.codes)
 
 
 class Measured(NamedTuple):
@@ -65,7 +82,10 @@ Column = Coded | Measured
 class ColumnReader:
     """Made once for a mission and a packet, used for every lot of packets."""
 
-    __slots__ = ("_fields", "_meanings", "_one", "_packet", "_readable", "_stop")
+    __slots__ = (
+        "_cuc_stop", "_fields", "_landed_by", "_meanings", "_one", "_packet", "_phase_by", "_readable", "_state_by",
+        "_stop",
+    )  # fmt: skip
 
     def __init__(self, packet: Packet, meanings: Meanings) -> None:
         named = parameters_named(meanings)
@@ -82,7 +102,11 @@ class ColumnReader:
             and all(field.type in ("uint", "int") and _is_plain(field) for field in boots)
             and all(field.type == "enum" for field in phases)
         )
-        self._stop = max((_stop(field) for field in self._fields), default=0)
+        self._phase_by = frozenset(field.name for field in phases)
+        self._state_by = parameters_of(meanings.in_flight) | parameters_of(meanings.on_ground)
+        self._landed_by = parameters_of(meanings.landed)
+        self._cuc_stop = _cuc_stop(packet) if meanings.spacecraft_time == "packet" else 0
+        self._stop = max(self._cuc_stop, *map(_stop, self._fields)) if self._fields else self._cuc_stop
 
     @property
     def says_anything(self) -> bool:
@@ -100,8 +124,7 @@ class ColumnReader:
         if is_short.any():
             long, short = np.flatnonzero(~is_short), np.flatnonzero(is_short)
             return merged((long, self.read(lot.those(long))), (short, self._read_each(lot.those(short))))
-        stop, meanings = self._stop, self._meanings
-        heads = _gathered(lot, stop)
+        meanings, heads = self._meanings, _gathered(lot, self._stop)
         # As Python does: what is no number, or too large, is no fault.
         with np.errstate(all="ignore"):
             columns = {field.name: _column(field, heads) for field in self._fields}
@@ -111,13 +134,18 @@ class ColumnReader:
             column = columns.get(name or "")
             return column.listed() if isinstance(column, Measured) else nothing
 
-        phase = columns.get(meanings.phase or "")
+        def decided(by: frozenset[str], meaning: Callable[[Values], T]) -> list[T] | None:
+            """Where a single coded parameter decides, which is nearly always so."""
+            column = columns.get(min(by)) if len(by) == 1 else None
+            return column.listed(meaning) if isinstance(column, Coded) else None
+
         return SampleColumns(
-            spacecraft_times=self._times(lot),
+            spacecraft_times=self._times(heads, lot),
             boot_counts=numbers(meanings.boot_count),
-            phases=phase.listed(phase.values) if isinstance(phase, Coded) else nothing,
-            states=_states(_held(meanings.in_flight, columns, nothing), _held(meanings.on_ground, columns, nothing)),
-            landed=list(_held(meanings.landed, columns, nothing)),
+            phases=decided(self._phase_by, partial(phase_of, meanings)) or nothing,
+            states=decided(self._state_by, partial(state_of, meanings)) or _states(meanings, columns, nothing),
+            landed=decided(self._landed_by, partial(landed_of, meanings))
+            or [*_held(meanings.landed, columns, nothing)],
             altitudes=numbers(meanings.altitude),
             climb_rates=numbers(meanings.climb_rate),
         )
@@ -127,19 +155,24 @@ class ColumnReader:
         rows = [self._one.sample(packet.octets) or nothing for packet in lot.packets()]
         return SampleColumns(*map(list, zip(*rows, strict=True)))
 
-    def _times(self, lot: PacketLot) -> list[int | None]:
+    def _times(self, heads: Octets, lot: PacketLot) -> list[int | None]:
         """Of the packets' secondary headers."""
-        packet, start = self._packet, PRIMARY_HEADER_OCTETS
+        packet = self._packet
         if self._meanings.spacecraft_time != "packet" or packet.time_code == "none":
-            return [None] * len(lot.starts)
-        basic, fractional = packet.time_code_basic_octets, packet.time_code_fractional_octets
-        middle, stop = start + basic, start + basic + fractional
-        if packet.time_code == "cds" or max(basic, fractional) > _WIDEST_TIME or (lot.stops - lot.starts).min() < stop:
+            return [None] * len(heads)
+        if not self._cuc_stop:
             return [self._one.time(one.octets) for one in lot.packets()]
-        heads, bits = _gathered(lot, stop), 8 * fractional
-        fraction = _number(heads, middle, stop) * SECOND + (1 << bits >> 1)
-        times: list[int | None] = (_number(heads, start, middle) * SECOND + (fraction >> bits)).tolist()
+        middle, bits = PRIMARY_HEADER_OCTETS + packet.time_code_basic_octets, 8 * packet.time_code_fractional_octets
+        fraction = _number(heads, middle, self._cuc_stop) * SECOND + (1 << bits >> 1)
+        seconds = _number(heads, PRIMARY_HEADER_OCTETS, middle)
+        times: list[int | None] = (seconds * SECOND + (fraction >> bits)).tolist()
         return times
+
+
+def _cuc_stop(packet: Packet) -> int:
+    """Where the packet's CUC time code ends; 0 where it has none, or one with too wide a part."""
+    parts = packet.time_code_basic_octets, packet.time_code_fractional_octets
+    return PRIMARY_HEADER_OCTETS + sum(parts) if packet.time_code == "cuc" and max(parts) <= _WIDEST_TIME else 0
 
 
 def merged(*parts: tuple[Numbers, SampleColumns]) -> SampleColumns:
@@ -151,11 +184,10 @@ def merged(*parts: tuple[Numbers, SampleColumns]) -> SampleColumns:
     return SampleColumns(*rows.tolist())
 
 
-def _states(in_flight: Sequence[bool | None], on_ground: Sequence[bool | None]) -> list[FlightState | None]:
-    return [
-        "flight" if flying else "ground" if standing else None
-        for flying, standing in zip(in_flight, on_ground, strict=True)
-    ]
+def _states(meanings: Meanings, columns: Mapping[str, Column], nothing: list[None]) -> list[FlightState | None]:
+    """`values.state_of` of each row."""
+    held = [_held(condition, columns, nothing) for condition in (meanings.in_flight, meanings.on_ground)]
+    return ["flight" if flying else "ground" if standing else None for flying, standing in zip(*held, strict=True)]
 
 
 def _gathered(lot: PacketLot, octets: int) -> Octets:
@@ -172,9 +204,7 @@ def _held(
     if condition is None or names.isdisjoint(columns):
         return nothing
     if len(names) == 1 and isinstance(column := columns[min(names)], Coded):
-        name = min(names)
-        held = {code: holds(condition, {} if value is None else {name: value}) for code, value in column.values.items()}
-        return column.listed(held)
+        return column.listed(partial(holds, condition))
     if isinstance(condition, Condition):
         deciding = condition.joined_by == "any"
         parts = [_held(part, columns, nothing) for part in condition.parts]
@@ -208,14 +238,20 @@ def _column(field: Field, heads: Octets) -> Column:
         numbers: npt.NDArray[Any] = _words(heads, first, f">f{stop - first}").astype(np.float64)
         known = np.isfinite(numbers)
         return Measured(_scaled(field, numbers), None if known.all() else known)
-    last_bit = 8 * PRIMARY_HEADER_OCTETS + field.bit + field.bits
-    numbers = _number(heads, first, stop) >> 8 * stop - last_bit & (1 << field.bits) - 1
+    shift = 8 * (stop - PRIMARY_HEADER_OCTETS) - field.bit - field.bits
+    numbers = _number(heads, first, stop)
+    if shift or field.bits < 8 * (stop - first):
+        numbers = numbers >> shift & (1 << field.bits) - 1
     if field.type in ("enum", "bool"):
         codes: list[int] = numbers.tolist()
         labels = dict(field.labels)
-        return Coded(codes, {code: labels.get(code) if field.type == "enum" else code != 0 for code in set(codes)})
+        return Coded(
+            field.name, codes, {code: labels.get(code) if field.type == "enum" else code != 0 for code in set(codes)}
+        )
     if field.type == "int":
-        numbers = np.where(numbers >= 1 << field.bits - 1, numbers - (1 << field.bits), numbers)
+        # Two's complement: flip the sign bit, and take off what it then stands for.
+        sign = 1 << field.bits - 1
+        numbers = (numbers ^ sign) - sign
     return Measured(_scaled(field, numbers), None)
 
 
@@ -229,8 +265,8 @@ def _number(heads: Octets, first: int, stop: int) -> Numbers:
     if first == stop:
         return np.zeros(len(heads), np.int64)
     width = next(width for width in (1, 2, 4, 8) if width >= stop - first)
-    word = _words(heads, stop - width, f">i{width}").astype(np.int64)
-    return word & (1 << 8 * (stop - first)) - 1
+    numbers = _words(heads, stop - width, f">u{width}").astype(np.int64)
+    return numbers if width == stop - first else numbers & (1 << 8 * (stop - first)) - 1
 
 
 def _words(heads: Octets, first: int, form: str) -> npt.NDArray[Any]:

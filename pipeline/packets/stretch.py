@@ -22,7 +22,8 @@ _BEHIND: Final = 6
 class Stretch(NamedTuple):
     """Frames with consecutive counts, each later than the one before it; a column each."""
 
-    frames: list[bytes]
+    octets: Octets
+    """A row for each frame, which all have one length."""
     counts: Numbers
     at: Numbers
     live: Flags
@@ -32,7 +33,7 @@ class Stretch(NamedTuple):
 
     def part(self, start: int, stop: int) -> "Stretch":
         return Stretch(
-            self.frames[start:stop], self.counts[start:stop], self.at[start:stop], self.live[start:stop],
+            self.octets[start:stop], self.counts[start:stop], self.at[start:stop], self.live[start:stop],
             self.pointers[start:stop], self.zone_starts[start:stop], self.zone_ends[start:stop],
         )  # fmt: skip
 
@@ -135,21 +136,20 @@ def _are_near(stretch: Stretch, at: Numbers, begun: Begun | None, near: int | No
 def _laid_out(stretch: Stretch, carrying: Numbers, head: bytes) -> tuple[Octets, Numbers]:
     """`head`, the packet zones of those frames, and some octets more; where in them each zone begins, and where the
     last one ends."""
-    frames = stretch.frames
-    if len(carrying) < len(frames):
-        frames = [frames[place] for place in carrying.tolist()]
+    frames = stretch.octets if len(carrying) == len(stretch.at) else stretch.octets[carrying]
     starts, ends = stretch.zone_starts[carrying], stretch.zone_ends[carrying]
-    zones = len(head) + np.concatenate(([0], np.cumsum(ends - starts)))
+    zones = np.zeros(len(frames) + 1, np.int64)
+    np.cumsum(ends - starts, out=zones[1:])
+    zones += len(head)
     octets = np.empty(int(zones[-1]) + _BEHIND, np.uint8)
     octets[: len(head)] = np.frombuffer(head, np.uint8)
     octets[-_BEHIND:] = 0
     start, end = int(starts[0]), int(ends[0])
-    if (starts == start).all() and (ends == end).all() and len(set(map(len, frames))) == 1:
-        table = np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), -1)
-        octets[len(head) : -_BEHIND].reshape(len(frames), -1)[:] = table[:, start:end]
+    if (starts == start).all() and (ends == end).all():
+        octets[len(head) : -_BEHIND].reshape(len(frames), -1)[:] = frames[:, start:end]
     else:
-        cut = [frame[start:end] for frame, start, end in zip(frames, starts.tolist(), ends.tolist(), strict=True)]
-        octets[len(head) : -_BEHIND] = np.frombuffer(b"".join(cut), np.uint8)
+        places = np.arange(frames.shape[1])
+        octets[len(head) : -_BEHIND] = frames[(places >= starts[:, None]) & (places < ends[:, None])]
     return octets, zones
 
 

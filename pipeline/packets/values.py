@@ -78,6 +78,24 @@ def parameters_named(meanings: Meanings) -> frozenset[str]:
     return frozenset(name for name in names if name is not None).union(*map(parameters_of, conditions))
 
 
+def phase_of(meanings: Meanings, values: Values) -> str | None:
+    phase = None if meanings.phase is None else values.get(meanings.phase)
+    return None if phase is None else str(phase)
+
+
+def state_of(meanings: Meanings, values: Values) -> FlightState | None:
+    """What the conditions in_flight and on_ground make of the values."""
+    if meanings.in_flight is not None and holds(meanings.in_flight, values):
+        return "flight"
+    if meanings.on_ground is not None and holds(meanings.on_ground, values):
+        return "ground"
+    return None
+
+
+def landed_of(meanings: Meanings, values: Values) -> bool | None:
+    return None if meanings.landed is None else holds(meanings.landed, values)
+
+
 def sample(meanings: Meanings, values: Values, packet_time: int | None = None) -> Sample | None:
     """What the values mean; None where they mean nothing. `packet_time`: the time code of the packet itself."""
     onboard: int | None = None
@@ -87,18 +105,12 @@ def sample(meanings: Meanings, values: Values, packet_time: int | None = None) -
         seconds = _number(values.get(meanings.spacecraft_time))
         onboard = None if seconds is None else round(seconds * SECOND)
     boot = None if meanings.boot_count is None else _number(values.get(meanings.boot_count))
-    phase = None if meanings.phase is None else values.get(meanings.phase)
-    state: FlightState | None = None
-    if meanings.in_flight is not None and holds(meanings.in_flight, values):
-        state = "flight"
-    elif meanings.on_ground is not None and holds(meanings.on_ground, values):
-        state = "ground"
     said = Sample(
         spacecraft_time=onboard,
         boot_count=None if boot is None else int(boot),
-        phase=None if phase is None else str(phase),
-        state=state,
-        landed=None if meanings.landed is None else holds(meanings.landed, values),
+        phase=phase_of(meanings, values),
+        state=state_of(meanings, values),
+        landed=landed_of(meanings, values),
         altitude=None if meanings.altitude is None else _number(values.get(meanings.altitude)),
         climb_rate=None if meanings.climb_rate is None else _number(values.get(meanings.climb_rate)),
     )

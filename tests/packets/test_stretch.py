@@ -55,9 +55,11 @@ def stream(chance: random.Random, *, faults: bool = True) -> list[Frame]:
 def stretch(frames: Sequence[Frame]) -> Stretch:
     """With something before and after each zone."""
     counts, at, live, pointers, zones = zip(*frames, strict=True)
+    longest = max(map(len, zones))
+    rows = [b"head" + zone.ljust(longest, b"\xff") + b"check" for zone in zones]
     return Stretch(
-        [b"head" + zone + b"check" for zone in zones], np.array(counts), np.array(at), np.array(live),
-        np.array(pointers), np.full(len(frames), 4), 4 + np.array([len(zone) for zone in zones]),
+        np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1), np.array(counts), np.array(at),
+        np.array(live), np.array(pointers), np.full(len(rows), 4), 4 + np.array([len(zone) for zone in zones]),
     )  # fmt: skip
 
 
