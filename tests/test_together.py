@@ -60,15 +60,17 @@ def joined(record: Any, frames: list[tuple[int, bytes]]) -> FramesReceived:
 
 
 def made(records: list[Record], mission: Mission) -> Iterator[Any]:
-    """Telemetry, and what is stored then, record by record."""
+    """Telemetry record by record, and now and then what is stored."""
     states: dict[str, LinkState] = {}
     stored: dict[str, dict[str, Any]] = {}
     for offset, record in enumerate(records):
         state, chunks = states.setdefault(record.link, LinkState()), stored.setdefault(record.link, {})
         yield [encode_telemetry(one) for one in decode(state, record, Origin("frames", 0, offset), mission)]
         chunks |= state.take_changes()
-        yield {name: value for name, value in chunks.items() if value is not None and not name.startswith("recent/")}
-        yield [last_frames(chunks, str(name), one.recent.next) for name, one in state.channels.items()]
+        if offset % 40 == 0:
+            kept = {name: value for name, value in chunks.items() if not name.startswith("recent/")}
+            yield {name: value for name, value in kept.items() if value is not None}
+            yield [last_frames(chunks, str(name), one.recent.next) for name, one in state.channels.items()]
 
 
 def last_frames(chunks: dict[str, Any], channel_name: str, count: int) -> list[tuple[int, ...]]:

@@ -10,6 +10,7 @@ import base64
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -59,7 +60,8 @@ class Recent:
         self._digests = np.zeros(KEPT, np.uint64)
         self._ended = np.zeros(KEPT, np.int64)
         self._lots: list[_Lot] = []
-        self._changed: set[_Lot] = set()
+        self._changed: set[int] = set()
+        """The first frames of the lots that changed since they were last stored."""
         self._conflicts: dict[tuple[int, int, int], None] = {}
         """(count, time, digest) of frames that were in conflict with the one that came first, in order of arrival."""
         self._conflicts_changed = False
@@ -97,10 +99,10 @@ class Recent:
         if not lots or self.next - lots[-1].first >= _STORED_TOGETHER:
             used = {lot.number for lot in lots}
             lots.append(_Lot(self.next, next(number for number in range(KEPT) if number not in used)))
-        self._changed.add(lots[-1])
+        self._changed.add(lots[-1].first)
         self.next += frames
         while len(lots) > 1 and lots[1].first <= self.next - KEPT:
-            self._changed.discard(lots.pop(0))
+            self._changed.discard(lots.pop(0).first)
 
     def digest_of(self, count: int, at: int) -> int | None:
         """The digest of the frame with this count that came at this time; None where it is not among the last."""
@@ -148,13 +150,13 @@ class Recent:
     def _set_ended(self, place: int, value: int) -> None:
         self._ended[place] = value
         number = self.next - 1 - (self.next - 1 - place) % KEPT
-        self._changed.add(self._lots[bisect_right(self._lots, number, key=_first_of) - 1])
+        self._changed.add(self._lots[bisect_right(self._lots, number, key=_first_of) - 1].first)
 
     def take_changes(self) -> Iterator[tuple[str, Any]]:
-        for lot in sorted(self._changed):
-            following = bisect_right(self._lots, lot)
-            end = self._lots[following].first if following < len(self._lots) else self.next
-            yield f"recent/{self._name}/{lot.number}", self._packed(max(lot.first, self.next - KEPT), end)
+        for lot, following in zip_longest(self._lots, self._lots[1:]):
+            if lot.first in self._changed:
+                end = self.next if following is None else following.first
+                yield f"recent/{self._name}/{lot.number}", self._packed(max(lot.first, self.next - KEPT), end)
         self._changed.clear()
         if self._conflicts_changed:
             yield f"conflicts/{self._name}/0", [list(key) for key in self._conflicts]

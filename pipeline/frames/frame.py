@@ -128,9 +128,9 @@ class Frames:
         if self.octets and not any(self.reasons) and all(key.count(key[0]) == len(key) for key in keys):
             return {(self.scids[0], self.vcids[0], self.moduli[0]): list(range(len(self.octets)))}
         places: dict[tuple[int, int, int], list[int]] = {}
-        for place, (reason, *key) in enumerate(zip(self.reasons, *keys, strict=True)):
+        for place, (reason, key) in enumerate(zip(self.reasons, zip(*keys, strict=True), strict=True)):
             if reason is None:
-                places.setdefault((key[0], key[1], key[2]), []).append(place)
+                places.setdefault(key, []).append(place)
         return places
 
 
