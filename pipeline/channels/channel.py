@@ -28,10 +28,11 @@ from pipeline.packets.stretch import Stretch
 MAX_HELD: Final = 3
 _CONTRADICTIONS: Final = 2
 
-_TOGETHER: Final = 8
+_TOGETHER: Final = 16
 """From so many frames on, those that simply go on are taken as one stretch."""
-_LONGEST_STRETCH: Final = 256
-"""Less than are kept in `recent`, where a packet that ends in a stretch looks for the frame it began in."""
+_LONGEST_STRETCH: Final = 240
+"""Less than an 8-bit count takes to go round, and less than are kept in `recent`, where a packet that ends in a stretch
+looks for the frame it began in."""
 
 NEIGHBOURS_WITHIN: Final = 3_000_000_000
 """A packet goes on in the frame with the next count if that came no later than this, where the count is small enough
@@ -137,50 +138,55 @@ class Channel:
             for place in places:
                 self._take_one(place, frames, times, outcome)
             return
-        lot = _columns(places, frames, times)
-        done = 0
-        for end in _ends(lot, self.name.modulus, self.history.pause):
+        columns = _columns(places, frames, times)
+        done, alone, patience = 0, 0, _TOGETHER
+        for end in _ends(columns, self.name.modulus, self.history.pause):
             while done < end:
-                if end - done >= _TOGETHER and self._goes_on(int(lot.counts[done]), int(lot.at[done])):
+                if done >= alone and end - done >= _TOGETHER and self._goes_on(places[done], frames, times):
                     stop = min(end, done + _LONGEST_STRETCH)
                     octets = [frames.octets[place] for place in places[done:stop]]
-                    self._take_stretch(octets, lot.part(done, stop), outcome)
-                    done = stop
-                else:
-                    self._take_one(places[done], frames, times, outcome)
-                    done += 1
+                    if self._take_stretch(octets, columns.part(done, stop), outcome):
+                        done = stop
+                        continue
+                    # Some frame of it needs a closer look; where many do, it is not tried again and again.
+                    alone, patience = done + patience, 2 * patience
+                self._take_one(places[done], frames, times, outcome)
+                done += 1
 
-    def _goes_on(self, count: int, at: int) -> bool:
+    def _goes_on(self, place: int, frames: Frames, times: list[int]) -> bool:
         """Whether the frame simply goes on: later than the newest, soon enough, with the next count. Such a frame is
         plausible and nothing that was seen before."""
-        if self.newest is None or self.held or not self.newest < at <= self.newest + self.history.pause:
+        count, at = frames.virtual_channel_frame_counts[place], times[place]
+        if self.newest is None or self.held or at <= self.newest:
             return False
         return self.history.goes_on(count, at, self.newest)
 
-    def _take_stretch(self, octets: list[bytes], stretch: Stretch, outcome: Outcome) -> None:
-        """What `_take_one` does with frames that simply go on, each with the one before it."""
+    def _take_stretch(self, octets: list[bytes], stretch: Stretch, outcome: Outcome) -> bool:
+        """What `_take_one` does with frames that simply go on, each with the one before it. False, and nothing is done,
+        where the packets of one of them have to be looked at by themselves."""
+        frames, extraction = len(octets), self.extraction
+        telemetry, ended = np.zeros(frames, np.bool_), np.full(frames, NOT_ENDED)
+        if extraction is not None:
+            walked = extraction.add_together(stretch, NOT_ENDED)
+            if walked is None:
+                return False
+            telemetry, ended = walked.telemetry, walked.ended
+            if len(walked.packets.starts):
+                outcome.packets[self.name].append(walked.packets)
         self.newest = int(stretch.at[-1])
-        self.history.extend(len(stretch.at), self.newest)
-        idle = int(np.count_nonzero(stretch.pointers == ONLY_IDLE_DATA))
-        for word, frames in (("idle", idle), ("good", len(stretch.at) - idle)):
-            if frames:
-                outcome.dispositions[word] += frames
-        walked = None if self.extraction is None else self.extraction.add_together(stretch, NOT_ENDED)
-        ended = np.full(len(stretch.at), NOT_ENDED) if walked is None else walked.ended
+        self.history.extend(frames, self.newest)
         self.recent.extend(stretch.counts, stretch.at, list(map(digest, octets)), ended)
-        if walked is None:
-            columns = [column.tolist() for column in stretch[1:]]
-            for frame, count, at, live, pointer, start, end in zip(octets, *columns, strict=True):
-                self._extract(count, at, not live, pointer, frame[start:end], outcome)
-            return
+        idle = int(np.count_nonzero(stretch.pointers == ONLY_IDLE_DATA))
+        for word, number in (("idle", idle), ("good", frames - idle)):
+            if number:
+                outcome.dispositions[word] += number
         accepted = outcome.accepted[self.name]
         accepted.times += stretch.at.tolist()
         accepted.counts += stretch.counts.tolist()
-        accepted.telemetry += walked.telemetry.tolist()
+        accepted.telemetry += telemetry.tolist()
         accepted.replayed += (~stretch.live).tolist()
-        if len(walked.packets.starts):
-            outcome.packets[self.name].append(walked.packets)
         self._hear_of_others(outcome)
+        return True
 
     def _take_one(self, place: int, frames: Frames, times: list[int], outcome: Outcome) -> None:
         count, at, frame = frames.virtual_channel_frame_counts[place], times[place], frames.octets[place]

@@ -152,13 +152,9 @@ class Extraction:
         and nothing is done, where one of them has to be looked at by itself."""
         counts, at, frames = stretch.counts, stretch.at, len(stretch.at)
         before = (int(counts[0]) - 1) % self.modulus
-        if self.fronts or self.latest != before:
-            return None
         chain = self._chain_for(before, int(at[0]))
-        for count, waiting in self.chains.items():
-            place = (count - before) % self.modulus
-            if place < frames and any(self._follows(one.at, int(at[place])) for one in waiting if one is not chain):
-                return None
+        if (chain is None and self.latest != before and stretch.pointers[0]) or self._meets(stretch, before, chain):
+            return None
         begun = None if chain is None else Begun(chain.octets, chain.at, chain.live)
         walked = walk(stretch, begun, self.near, self._is_wanted, not_ended)
         if walked is None:
@@ -179,6 +175,23 @@ class Extraction:
             chain.at = chain.frames[-1][1]
             self._stand(chain, self.latest)
         return walked
+
+    def _meets(self, stretch: Stretch, before: int, chain: Chain | None) -> bool:
+        """Whether something that waits, other than this chain, may have to do with a frame of the stretch."""
+        at, frames = stretch.at, len(stretch.at)
+        for count, chains in self.chains.items():
+            place = (count - before) % self.modulus  # in the stretch, of the frame that goes on with them
+            if place < frames and any(self._follows(one.at, int(at[place])) for one in chains if one is not chain):
+                return True
+        since = int(at[0]) if chain is None else chain.at
+        for count, fronts in self.fronts.items():
+            place = (count - before) % self.modulus
+            for one in fronts:
+                if place < frames and one.through and self._follows(one.at, int(at[place])):
+                    return True
+                if 1 < place < frames + 2 and one.at >= since:
+                    return True
+        return False
 
     def _goes_on(self, count: int, at: int) -> bool:
         """Whether the packet at the front of that frame, whose beginning is not here yet, may go on in the next."""

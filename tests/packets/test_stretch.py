@@ -1,21 +1,21 @@
 """Frames that are walked together give the packets that they give one by one."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.frames.frame import NO_PACKET_START, ONLY_IDLE_DATA
-from pipeline.packets.extraction import Extraction
+from pipeline.packets.extraction import KEPT_FRAMES, Extraction
 from pipeline.packets.space_packet import IDLE_APID, SpacePacket
 from pipeline.packets.stretch import Stretch
 
 NOT_ENDED = -1
 WANTED = 8
-APIDS = (WANTED, 9, IDLE_APID)
-MODULUS = 256
+APIDS = (WANTED, WANTED, 9, IDLE_APID, IDLE_APID, IDLE_APID)
+MODULUS = 64
 Frame = tuple[int, int, bool, int, bytes]
 """Count, time, live or played back, first header pointer, packet zone."""
 
@@ -24,14 +24,14 @@ def packet(apid: int, octets: int, fill: int = 0) -> bytes:
     return apid.to_bytes(2, "big") + bytes(2) + (octets - 7).to_bytes(2, "big") + bytes([fill]) * (octets - 6)
 
 
-def stream(chance: random.Random, *, faults: bool = True) -> list[Frame]:
-    """Packets one after the other over frames of one length or of several, some with only idle data among them; and
-    now and then a pointer or an octet that is wrong."""
+def stream(chance: random.Random, faults: float) -> list[Frame]:
+    """Packets one after the other over frames of one length or of several, some with only idle data among them. In that
+    part of the frames a pointer or an octet is wrong, and fewer are lost."""
     several, zone = chance.random() < 0.3, chance.randint(1, 40)
-    lengths = [(chance.choice(APIDS), chance.randint(7, 90)) for _ in range(chance.randint(6, 30))]
+    lengths = [(chance.choice(APIDS), chance.randint(7, 60)) for _ in range(chance.randint(6, 60))]
     octets = b"".join(packet(apid, length, number) for number, (apid, length) in enumerate(lengths))
     starts = np.cumsum([0, *(length for _, length in lengths)]).tolist()
-    begin, count, at = chance.randint(0, 30), chance.randint(0, 255), 0
+    begin, count, at = chance.randint(0, 30), chance.randrange(MODULUS), 0
     frames: list[Frame] = []
     while begin < len(octets):
         at += chance.randint(1, 3)
@@ -40,16 +40,26 @@ def stream(chance: random.Random, *, faults: bool = True) -> list[Frame]:
             frames.append((count, at, live, ONLY_IDLE_DATA, b"\xff" * zone))
         else:
             end = begin + (chance.randint(0, 40) if several else zone)
-            pointer = next((one - begin for one in starts if begin <= one < end), NO_PACKET_START)
-            data = bytearray(octets[begin:end].ljust(end - begin, b"\x07"))
-            if faults and data and chance.random() < 0.02:
-                data[chance.randrange(len(data))] = chance.randrange(256)
-            if faults and chance.random() < 0.02:
-                pointer = chance.choice((0, 1, 7, len(data), len(data) + 1, NO_PACKET_START))
-            frames.append((count, at, live, pointer, bytes(data)))
+            here = [one - begin for one in starts if begin <= one < end]
+            data, pointer = octets[begin:end].ljust(end - begin, b"\x07"), here[0] if here else NO_PACKET_START
+            if chance.random() < faults:
+                pointer, data = wrong(chance, pointer, here, data)
+            frames.append((count, at, live, pointer, data))
             begin = end
+        if chance.random() < faults / 5:
+            frames.pop()
         count = (count + 1) % MODULUS
     return frames
+
+
+def wrong(chance: random.Random, pointer: int, starts: list[int], data: bytes) -> tuple[int, bytes]:
+    """Another pointer, another octet, or another version of a packet."""
+    kind = chance.randrange(3)
+    if kind == 0 or not data:
+        return chance.choice((0, 1, 7, len(data), len(data) + 1, NO_PACKET_START, *starts)), data
+    place = chance.choice(starts) if starts and kind == 1 else chance.randrange(len(data))
+    value = data[place] | 0x20 if kind == 1 else chance.randrange(256)
+    return pointer, data[:place] + bytes([value]) + data[place + 1 :]
 
 
 def stretch(frames: Sequence[Frame]) -> Stretch:
@@ -71,6 +81,7 @@ class Extracted:
         self.packets: list[SpacePacket] = []
         self.telemetry: list[bool] = []
         self.ended: dict[tuple[int, int], int] = {}
+        self.told_late: list[tuple[int, int, bool]] = []
 
     def add(self, frames: Iterable[Frame]) -> None:
         for count, at, live, pointer, zone in frames:
@@ -96,7 +107,8 @@ class Extracted:
     def _hear(self) -> None:
         self.packets += self.extraction.completed
         self.ended |= {(count, at): ended for count, at, ended in self.extraction.spilled}
-        assert not self.extraction.told_late
+        self.told_late += self.extraction.told_late
+        self.extraction.told_late.clear()
         self.extraction.completed.clear()
         self.extraction.spilled.clear()
 
@@ -108,33 +120,59 @@ class Extracted:
 
 
 @pytest.mark.parametrize("near", [None, 3, 5])
-@pytest.mark.parametrize("seed", range(100))
-def test_frames_taken_together_give_what_they_give_one_by_one(seed: int, near: int | None) -> None:
+@pytest.mark.parametrize("faults", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize("seed", range(60))
+def test_frames_taken_together_give_what_they_give_one_by_one(seed: int, faults: float, near: int | None) -> None:
     chance = random.Random(seed)
-    frames = stream(chance)
+    frames = stream(chance, faults)
     straight, together = Extracted(near), Extracted(near)
     straight.add(frames)
-    begin = 0
-    while begin < len(frames):
-        lot = frames[begin : begin + chance.choice((1, 3, 10, 60))]
+    for lot in lots(frames, chance):
         if chance.random() < 0.8:
             together.add_together(lot)
         else:
             together.add(lot)
-        begin += len(lot)
     assert together.packets == straight.packets
     assert together.telemetry == straight.telemetry
     assert together.ended == straight.ended
+    assert together.told_late == straight.told_late
     assert together.kept() == straight.kept()
+
+
+def lots(frames: list[Frame], chance: random.Random) -> Iterator[list[Frame]]:
+    """Frames with consecutive counts, as many as it happens."""
+    lot: list[Frame] = []
+    longest = chance.choice((1, 3, 10, 60))
+    for one in frames:
+        if lot and (len(lot) == longest or one[0] != (lot[-1][0] + 1) % MODULUS):
+            yield lot
+            lot, longest = [], chance.choice((1, 3, 10, 60))
+        lot.append(one)
+    yield lot
+
+
+def test_a_packet_that_waits_in_vain_is_dropped_at_the_same_frame() -> None:
+    """Its next frame is lost; the frames after that one go on, and each begins with a packet of its own."""
+    begun, whole = packet(WANTED, 60)[:10], packet(9, 10)
+    frames = [(0, 0, True, 0, begun), *((n % MODULUS, n * 1_000, True, 0, whole) for n in range(2, KEPT_FRAMES + 60))]
+    for size in (7, 16, 50):
+        straight, together = Extracted(3_000), Extracted(3_000)
+        together.add(frames[:2])
+        straight.add(frames[:2])
+        for begin in range(2, len(frames), size):
+            straight.add(frames[begin : begin + size])
+            assert together.add_together(frames[begin : begin + size])
+            assert together.kept() == straight.kept()
+        assert straight.extraction.chains == {}
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_frames_without_a_fault_are_taken_together(seed: int) -> None:
     """Once a packet has begun, and where one of them carries any."""
     chance = random.Random(seed)
-    frames, extracted = stream(chance, faults=False), Extracted(None)
+    frames, extracted = stream(chance, 0.0), Extracted(None)
     first = next(place for place, one in enumerate(frames) if one[3] not in (NO_PACKET_START, ONLY_IDLE_DATA))
-    extracted.extraction.latest = frames[first][0] - 1
+    extracted.extraction.latest = (frames[first][0] - 1) % MODULUS
     for begin in range(first, len(frames), 20):
         lot = frames[begin : begin + 20]
         carry = any(one[3] != ONLY_IDLE_DATA and one[4] for one in lot)
@@ -145,10 +183,29 @@ def test_a_packet_goes_from_one_stretch_into_the_next() -> None:
     frames = [(count, count, True, 0 if count == 0 else NO_PACKET_START, bytes(10)) for count in range(6)]
     frames[0] = (0, 0, True, 0, packet(WANTED, 60)[:10])
     extracted = Extracted(None)
-    extracted.extraction.latest = 255
+    extracted.extraction.latest = MODULUS - 1
     assert extracted.add_together(frames[:3])
     assert extracted.packets == []
     assert extracted.add_together(frames[3:])
     assert extracted.packets == [SpacePacket(WANTED, packet(WANTED, 60), 5, True)]
     assert extracted.ended == {(count, count): 5 for count in range(5)}
     assert extracted.telemetry == [True] * 6
+
+
+def test_a_packet_that_would_reach_into_the_next_one_is_looked_at_by_itself() -> None:
+    frames = [(count, count, True, 0, packet(9, 10)) for count in range(1, 6)]
+    for longer in (0, 2):
+        changed = list(frames)
+        changed[longer] = (*frames[longer][:4], packet(9, 20)[:10])
+        extracted = Extracted(None)
+        assert not extracted.add_together(changed)
+        assert extracted.add_together([(count + 5, at + 5, *rest) for count, at, *rest in frames])
+
+
+@pytest.mark.parametrize(("octets", "known"), [(1, False), (2, True)])
+def test_a_frame_carries_telemetry_as_soon_as_the_apid_is_there(octets: int, known: bool) -> None:
+    zone = packet(IDLE_APID, 10) + packet(WANTED, 10)[:octets]
+    extracted = Extracted(None)
+    extracted.add([(0, 0, True, 0, packet(9, 10))])
+    assert extracted.add_together([(1, 1, True, 0, zone)])
+    assert extracted.telemetry == [True, known]
