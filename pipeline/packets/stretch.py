@@ -75,54 +75,77 @@ def walk(stretch: Stretch, begun: Begun | None, near: int | None, wanted: Flags,
     None: always. `wanted`: by APID.
     """
     carrying = np.flatnonzero((stretch.pointers != ONLY_IDLE_DATA) & (stretch.zone_ends > stretch.zone_starts))
-    at, pointers = stretch.at[carrying], stretch.pointers[carrying]
+    at = stretch.at[carrying]
     if not carrying.size or not _are_near(stretch, at, begun, near):
         return None
-    octets, zones = _laid_out(stretch, carrying, b"" if begun is None else begun.octets)
-    end, before = int(zones[-1]), begun is not None
-    # Where the first packet of each frame begins, or behind its zone where none does.
-    has_start = pointers != NO_PACKET_START
-    firsts = np.where(has_start, zones[:-1] + pointers, zones[1:])
-    zones[0] = 0  # octets of the packet that began before are the first frame's
-    begins = firsts[has_start]
-    if (begins >= zones[1:][has_start]).any():
-        return None
-    words = np.ndarray(len(octets) - 1, ">u2", octets, strides=(1,))
-    found = _walked(words, np.concatenate(([0], begins)) if before else begins, end)
+    found = _found(stretch, carrying, b"" if begun is None else begun.octets)
     if found is None:
         return None
-    starts, goes_on = found
-    stops = np.append(starts[1:], end)
-    starts_in = np.searchsorted(zones, starts, "right") - 1
-    stops_in = np.searchsorted(zones, stops, "left") - 1
-    if (starts[before:] < firsts[starts_in[before:]]).any() or (octets[starts] >> 5).any():
-        return None
-    apids = (words[starts] & 0x7FF).astype(np.int64)
-    if goes_on and end - starts[-1] < 2:
-        apids[-1] = IDLE_APID  # as far as anybody knows
+    octets, zones, starts, stops, first, last, goes_on = found
+    apids = (found.words[starts] & 0x7FF).astype(np.int64)
     is_wanted = wanted[apids]
     if goes_on:
         is_wanted[-1] = False
-    live, ended_at = stretch.live[carrying][starts_in], at[stops_in]
+    live, ended_at = stretch.live[carrying][first], at[last]
     if begun is not None:
         live[0] = begun.live
     ended = np.full(len(stretch.at), not_ended)
-    if (stops_in > starts_in)[is_wanted].any():
+    if (last > first)[is_wanted].any():
         over = np.searchsorted(starts, zones[1:], "left") - 1  # the packet of each frame's last octet
         goes_over = (over >= 0) & is_wanted[over] & (stops[over] > zones[1:])
         ended[carrying[goes_over]] = ended_at[over[goes_over]]
     telemetry = np.zeros(len(stretch.at), np.bool_)
-    telemetry[carrying] = _telemetry(
-        apids != IDLE_APID, starts_in + (zones[starts_in + 1] - starts < 2), stops_in, len(carrying)
-    )
+    # A packet shows what it is in the frame that has both octets of its APID.
+    shown = first + (zones[first + 1] - starts < 2)
+    telemetry[carrying] = _covered(apids != IDLE_APID, shown, last, len(carrying))
     tail = None
     if goes_on:
-        places = carrying[starts_in[-1] :].tolist()
-        tail = Tail(octets[starts[-1] : end].tobytes(), places, before and len(starts) == 1)
+        is_begun = begun is not None and len(starts) == 1
+        tail = Tail(octets[starts[-1] : zones[-1]].tobytes(), carrying[first[-1] :].tolist(), is_begun)
     return Walked(
         telemetry, ended, PacketLot(octets, starts, stops, apids, ended_at, live).those(is_wanted),
-        int(ended_at[0]) if before and is_wanted[0] else None, tail,
+        int(ended_at[0]) if begun is not None and is_wanted[0] else None, tail,
     )  # fmt: skip
+
+
+class _Found(NamedTuple):
+    """Packets in the zones of frames, which are laid one after the other."""
+
+    octets: Octets
+    zones: Numbers
+    """Where each zone begins, and where the last one ends."""
+    starts: Numbers
+    stops: Numbers
+    first: Numbers
+    """The zone in which each packet starts, and the one that has its last octet."""
+    last: Numbers
+    goes_on: bool
+    """Behind the last zone: the last packet."""
+
+    @property
+    def words(self) -> npt.NDArray[np.uint16]:
+        return _words(self.octets)
+
+
+def _found(stretch: Stretch, carrying: Numbers, head: bytes) -> _Found | None:
+    """None where the first header pointers do not agree with the packets. `head`: of the packet that began before."""
+    octets, zones = _laid_out(stretch, carrying, head)
+    pointers, begun = stretch.pointers[carrying], len(head) > 0
+    # Where the first packet of each frame starts, or behind its zone where none does.
+    has_start = pointers != NO_PACKET_START
+    stated = np.where(has_start, zones[:-1] + pointers, zones[1:])
+    if (stated[has_start] >= zones[1:][has_start]).any():
+        return None
+    zones[0] = 0  # the octets of the packet that began before are the first frame's
+    walked = _walked(octets, np.concatenate(([0], stated[has_start])) if begun else stated[has_start], int(zones[-1]))
+    if walked is None:
+        return None
+    starts, goes_on = walked
+    first = np.searchsorted(zones, starts, "right") - 1
+    if (starts[begun:] < stated[first[begun:]]).any() or (octets[starts] >> 5).any():
+        return None
+    stops = np.append(starts[1:], zones[-1])
+    return _Found(octets, zones, starts, stops, first, np.searchsorted(zones, stops, "left") - 1, goes_on)
 
 
 def _are_near(stretch: Stretch, at: Numbers, begun: Begun | None, near: int | None) -> bool:
@@ -153,12 +176,17 @@ def _laid_out(stretch: Stretch, carrying: Numbers, head: bytes) -> tuple[Octets,
     return octets, zones
 
 
-def _walked(words: npt.NDArray[np.uint16], begins: Numbers, end: int) -> tuple[Numbers, bool] | None:
+def _words(octets: Octets) -> npt.NDArray[np.uint16]:
+    """At each place two octets as a number."""
+    return np.ndarray(len(octets) - 1, ">u2", octets, strides=(1,))
+
+
+def _walked(octets: Octets, begins: Numbers, end: int) -> tuple[Numbers, bool] | None:
     """Where packets start, from those places on, and whether the last one goes on behind the end. None where the
-    packets from one place on do not end at the next, or there is none. `words`: two octets as a number, at each."""
+    packets from one place on do not end at the next, or there is none."""
     if not begins.size:
         return None
-    starts, goes_on = [], False
+    words, starts, goes_on = _words(octets), [], False
     at, ends = begins, np.append(begins[1:], end)
     while at.size:
         starts.append(at)
@@ -173,7 +201,7 @@ def _walked(words: npt.NDArray[np.uint16], begins: Numbers, end: int) -> tuple[N
     return np.sort(np.concatenate(starts)), goes_on
 
 
-def _telemetry(busy: Flags, first: Numbers, last: Numbers, zones: int) -> Flags:
+def _covered(busy: Flags, first: Numbers, last: Numbers, zones: int) -> Flags:
     """Which zones have octets of a busy packet, each of which has some from its first zone to its last."""
     begun = np.bincount(first[busy], minlength=zones + 1)
     ended = np.bincount(last[busy] + 1, minlength=zones + 1)

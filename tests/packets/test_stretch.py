@@ -193,13 +193,16 @@ def test_a_packet_goes_from_one_stretch_into_the_next() -> None:
 
 
 def test_a_packet_that_would_reach_into_the_next_one_is_looked_at_by_itself() -> None:
-    frames = [(count, count, True, 0, packet(9, 10)) for count in range(1, 6)]
-    for longer in (0, 2):
+    """In any frame but the last, whose one packet is whole."""
+    zones = [*[packet(9, 8) + packet(9, 12)] * 3, packet(9, 20)]
+    frames = [(count, count, True, 0, zone) for count, zone in enumerate(zones, 1)]
+    for place in range(3):
         changed = list(frames)
-        changed[longer] = (*frames[longer][:4], packet(9, 20)[:10])
+        changed[place] = (*frames[place][:4], packet(9, 8) + packet(9, 22)[:12])
         extracted = Extracted(None)
+        extracted.extraction.latest = 0
         assert not extracted.add_together(changed)
-        assert extracted.add_together([(count + 5, at + 5, *rest) for count, at, *rest in frames])
+        assert extracted.add_together([(count + 4, at + 4, *rest) for count, at, *rest in frames])
 
 
 @pytest.mark.parametrize(("octets", "known"), [(1, False), (2, True)])
