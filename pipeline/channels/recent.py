@@ -2,8 +2,8 @@
 conflict. Knows no older frame: those are in the history, without octets.
 
 They are stored in lots of frames that came one after the other. A lot takes more until it has a few, so one frame
-rewrites few octets, and the hundreds of a large record make one lot. Where all its frames are forgotten, the next lot
-takes its number.
+rewrites few octets, and the hundreds of a large record make one lot. A lot is stored whole for as long as one of its
+frames is known, and dropped then: what is stored would else depend on when it was. The next lot takes its number.
 """
 
 import base64
@@ -22,6 +22,8 @@ from fastcrc.crc64 import xz as digest
 __all__ = ["NOT_ENDED", "Recent", "digest"]
 
 KEPT: Final = 1024
+_RING: Final = 2 * KEPT
+"""The last frames, and those that are forgotten and in one lot with them."""
 CONFLICTS_KEPT: Final = 256
 _STORED_TOGETHER: Final = 32
 """A lot that has so many takes no more."""
@@ -47,21 +49,23 @@ class Recent:
     """A ring of (count, time, digest, time of the last packet with octets of the frame that ended in a later one)."""
 
     __slots__ = (
-        "_at", "_changed", "_conflicts", "_conflicts_changed", "_counts", "_digests", "_ended", "_lots", "_name",
-        "next",
+        "_at", "_changed", "_conflicts", "_conflicts_changed", "_counts", "_digests", "_dropped", "_ended", "_lots",
+        "_name", "next",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.next = 0
         """How many frames were ever added."""
-        self._counts = np.zeros(KEPT, np.uint32)
-        self._at = np.zeros(KEPT, np.int64)
-        self._digests = np.zeros(KEPT, np.uint64)
-        self._ended = np.zeros(KEPT, np.int64)
+        self._counts = np.zeros(_RING, np.uint32)
+        self._at = np.zeros(_RING, np.int64)
+        self._digests = np.zeros(_RING, np.uint64)
+        self._ended = np.zeros(_RING, np.int64)
         self._lots: list[_Lot] = []
         self._changed: set[int] = set()
         """The first frames of the lots that changed since they were last stored."""
+        self._dropped: set[int] = set()
+        """Numbers that no lot has any more."""
         self._conflicts: dict[tuple[int, int, int], None] = {}
         """(count, time, digest) of frames that were in conflict with the one that came first, in order of arrival."""
         self._conflicts_changed = False
@@ -77,7 +81,7 @@ class Recent:
 
     def add(self, count: int, at: int, octets_digest: int) -> None:
         """One frame that is not among the last."""
-        place = self.next % KEPT
+        place = self.next % _RING
         self._counts[place], self._at[place], self._digests[place] = count, at, octets_digest
         self._ended[place] = NOT_ENDED
         self._count_in(1)
@@ -87,8 +91,8 @@ class Recent:
     ) -> None:
         """The same of many: at most as many as are kept. `ended`: NOT_ENDED, or when a packet ended."""
         frames = len(counts)
-        start = self.next % KEPT
-        cut = min(frames, KEPT - start)
+        start = self.next % _RING
+        cut = min(frames, _RING - start)
         for ring, column in zip(self._rings, (counts, at, np.array(digests, np.uint64), ended), strict=True):
             ring[start : start + cut] = column[:cut]
             ring[: frames - cut] = column[cut:]
@@ -99,10 +103,13 @@ class Recent:
         if not lots or self.next - lots[-1].first >= _STORED_TOGETHER:
             used = {lot.number for lot in lots}
             lots.append(_Lot(self.next, next(number for number in range(KEPT) if number not in used)))
+            self._dropped.discard(lots[-1].number)
         self._changed.add(lots[-1].first)
         self.next += frames
         while len(lots) > 1 and lots[1].first <= self.next - KEPT:
-            self._changed.discard(lots.pop(0).first)
+            first, number = lots.pop(0)
+            self._changed.discard(first)
+            self._dropped.add(number)
 
     def digest_of(self, count: int, at: int) -> int | None:
         """The digest of the frame with this count that came at this time; None where it is not among the last."""
@@ -141,30 +148,36 @@ class Recent:
         return False
 
     def _place(self, count: int, at: int) -> int | None:
-        filled = min(self.next, KEPT)
+        filled = min(self.next, _RING)
         for place in (self._at[:filled] == at).nonzero()[0].tolist():
-            if self._counts[place] == count:
+            if self._counts[place] == count and self._number(place) >= self.next - KEPT:
                 return int(place)
         return None
 
+    def _number(self, place: int) -> int:
+        """Of the frame there, among all of the channel."""
+        return self.next - 1 - (self.next - 1 - place) % _RING
+
     def _set_ended(self, place: int, value: int) -> None:
         self._ended[place] = value
-        number = self.next - 1 - (self.next - 1 - place) % KEPT
-        self._changed.add(self._lots[bisect_right(self._lots, number, key=_first_of) - 1].first)
+        self._changed.add(self._lots[bisect_right(self._lots, self._number(place), key=_first_of) - 1].first)
 
     def take_changes(self) -> Iterator[tuple[str, Any]]:
         for lot, following in zip_longest(self._lots, self._lots[1:]):
             if lot.first in self._changed:
                 end = self.next if following is None else following.first
-                yield f"recent/{self._name}/{lot.number}", self._packed(max(lot.first, self.next - KEPT), end)
+                yield f"recent/{self._name}/{lot.number}", self._packed(lot.first, end)
+        for number in sorted(self._dropped):
+            yield f"recent/{self._name}/{number}", None
         self._changed.clear()
+        self._dropped.clear()
         if self._conflicts_changed:
             yield f"conflicts/{self._name}/0", [list(key) for key in self._conflicts]
             self._conflicts_changed = False
 
     def _packed(self, first: int, end: int) -> str:
         """The number of the first, then column after column."""
-        places = np.arange(first, end) % KEPT
+        places = np.arange(first, end) % _RING
         packed = [ring[places].astype(form).tobytes() for ring, form in zip(self._rings, _COLUMNS, strict=True)]
         return base64.b64encode(_FIRST.pack(first) + b"".join(packed)).decode()
 
@@ -175,15 +188,11 @@ class Recent:
             octets = base64.b64decode(packed)
             (first,) = _FIRST.unpack_from(octets)
             frames = (len(octets) - _FIRST.size) // _SLOT_OCTETS
-            at = _FIRST.size
-            skipped = max(0, count - KEPT - first)
-            if skipped >= frames:
-                continue
             self._lots.append(_Lot(first, number))
-            places = np.arange(first + skipped, first + frames) % KEPT
+            places, at = np.arange(first, first + frames) % _RING, _FIRST.size
             for ring, form in zip(self._rings, _COLUMNS, strict=True):
                 column = np.frombuffer(octets, form, frames, at)
-                ring[places] = column[skipped:]
+                ring[places] = column
                 at += column.nbytes
         self._lots.sort()
 

@@ -11,10 +11,12 @@ import pytest
 from pipeline import topics
 from pipeline.channels.sessions import MOST_SESSIONS
 from pipeline.errors import RecordError
-from pipeline.records import FramesReceived, Origin, Run
+from pipeline.mission.model import FrameFormat
+from pipeline.records import FramesReceived, Origin, Record, Run
 from pipeline.shells.worker.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, IDLE_SECONDS, Lives
 from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
 from pipeline.shells.worker.versions import Entry, Owner, StateError, Versions
+from pipeline.simulate.simulation import simulate
 from pipeline.topics import TOPICS, TopicName
 from tests.build import scenario, scenario_records
 
@@ -26,12 +28,13 @@ STARTED = 1_700_000_000 * 1_000_000_000
 
 def incoming(count: int | None = None, run: Run = RUN) -> list[Incoming]:
     """The records of a scenario as Kafka would give them."""
-    taken = []
-    for offset, record in enumerate(scenario_records("frames-late")[:count]):
-        message = topics.frames_message("relay", record, run)
-        origin = Origin("relay.frames", 0, offset)
-        taken.append(Incoming(origin, message.key, message.value, dict(message.headers), STARTED + offset))
-    return taken
+    return [arrival(record, offset, run) for offset, record in enumerate(scenario_records("frames-late")[:count])]
+
+
+def arrival(record: Record, offset: int, run: Run = RUN) -> Incoming:
+    message = topics.frames_message("relay", record, run)
+    origin = Origin("relay.frames", 0, offset)
+    return Incoming(origin, message.key, message.value, dict(message.headers), STARTED + offset)
 
 
 def arrived(outgoing: list[Outgoing]) -> list[Incoming]:
@@ -119,6 +122,34 @@ def test_what_comes_out_and_what_is_kept_do_not_depend_on_batches_or_restarts(se
     # To the octet: by these octets a state is known to be whole.
     assert one_decode.contents() == other_decode.contents()
     assert one_watch.contents() == other_watch.contents()
+
+
+@pytest.mark.parametrize(
+    ("name", "frame_format", "batch_frames"), [("mask-on-every-landing", "tm", 100), ("flight-72", "aos", 40)]
+)
+def test_what_is_kept_of_records_of_many_frames_does_not_depend_on_batches_or_restarts(
+    name: str, frame_format: FrameFormat, batch_frames: int
+) -> None:
+    """To the octet, also of what is forgotten on the way: workers that overlap take the log in other parts."""
+    made = scenario(name, frame_format)
+    made = replace(made, receiver=replace(made.receiver, batch_frames=batch_frames))
+    records = [arrival(record, offset) for offset, record in enumerate(simulate(made))]
+    found = []
+    for seed, largest in enumerate((5_000, 40, 5)):
+        chance = random.Random(seed)
+        decode = Log(DecodeStage("relay", made.mission, PARTITIONS, PURE_FLOW))
+        watch = Log(WatchStage("relay", made.mission, PARTITIONS, PURE_FLOW))
+        take_in_parts(decode, records, chance, largest)
+        take_in_parts(watch, arrived(decode.outgoing), chance, largest)
+        found.append((decode.outgoing, watch.outgoing, decode.contents(), watch.contents()))
+    assert found[0] == found[1] == found[2]
+
+
+def take_in_parts(log: Log, records: list[Incoming], chance: random.Random, largest: int) -> None:
+    for batch in batches(records, chance, largest):
+        log.take(batch)
+        if chance.random() < 0.1:
+            log.restart()
 
 
 def test_a_record_that_was_taken_is_not_taken_again() -> None:
