@@ -134,6 +134,7 @@ class Channel:
 
     def take(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
         """Frames of one record that passed their check, in order of arrival."""
+        self.recent.begin()
         if len(places) < _TOGETHER or frames.messages:
             for place in places:
                 self._take_one(place, frames, times, outcome)
@@ -214,6 +215,7 @@ class Channel:
 
     def settle(self, outcome: Outcome) -> None:
         """No more frames come: candidates that agree with each other are believed, a single one is not."""
+        self.recent.begin()
         while self.held:
             candidate = self.held[0]
             group = [one for one in self.held if one is not candidate and self._confirm(candidate, one)]

@@ -1,9 +1,10 @@
 """The last frames of one channel, by count and time, with a digest of their octets: to tell a repetition from a
 conflict. Knows no older frame: those are in the history, without octets.
 
-They are stored in lots of frames that came one after the other. A lot takes more until it has a few, so one frame
-rewrites few octets, and the hundreds of a large record make one lot. A lot is stored whole for as long as one of its
-frames is known, and dropped then: what is stored would else depend on when it was. The next lot takes its number.
+They are stored in lots of frames that came one after the other. A lot takes the frames of further records until it
+has a few, so one frame rewrites few octets, and the hundreds of a large record make one lot or two. A lot is stored
+whole for as long as one of its frames is known, and dropped then: what is stored would else depend on when it was. The
+next lot takes its number.
 """
 
 import base64
@@ -26,7 +27,8 @@ _RING: Final = 2 * KEPT
 """The last frames, and those that are forgotten and in one lot with them."""
 CONFLICTS_KEPT: Final = 256
 _STORED_TOGETHER: Final = 32
-"""A lot that has so many takes no more."""
+"""A lot that has so many takes none of another record."""
+_MOST_TOGETHER: Final = 256
 
 NOT_ENDED: Final = -(1 << 63)
 """Instead of a time: no packet with octets of the frame ended in a later one."""
@@ -79,6 +81,11 @@ class Recent:
         """Whether there were more frames than are kept."""
         return self.next > KEPT
 
+    def begin(self) -> None:
+        """What is added from now on is of another record."""
+        if self._lots and self.next - self._lots[-1].first >= _STORED_TOGETHER:
+            self._begin_lot()
+
     def add(self, count: int, at: int, octets_digest: int) -> None:
         """One frame that is not among the last."""
         place = self.next % _RING
@@ -100,16 +107,23 @@ class Recent:
 
     def _count_in(self, frames: int) -> None:
         lots = self._lots
-        if not lots or self.next - lots[-1].first >= _STORED_TOGETHER:
-            used = {lot.number for lot in lots}
-            lots.append(_Lot(self.next, next(number for number in range(KEPT) if number not in used)))
-            self._dropped.discard(lots[-1].number)
-        self._changed.add(lots[-1].first)
-        self.next += frames
+        while frames:
+            room = _MOST_TOGETHER - (self.next - lots[-1].first) if lots else 0
+            if not room:
+                self._begin_lot()
+                continue
+            self._changed.add(lots[-1].first)
+            self.next += min(frames, room)
+            frames -= min(frames, room)
         while len(lots) > 1 and lots[1].first <= self.next - KEPT:
             first, number = lots.pop(0)
             self._changed.discard(first)
             self._dropped.add(number)
+
+    def _begin_lot(self) -> None:
+        used = {lot.number for lot in self._lots}
+        self._lots.append(_Lot(self.next, next(number for number in range(KEPT) if number not in used)))
+        self._dropped.discard(self._lots[-1].number)
 
     def digest_of(self, count: int, at: int) -> int | None:
         """The digest of the frame with this count that came at this time; None where it is not among the last."""

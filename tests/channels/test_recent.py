@@ -68,6 +68,7 @@ def test_what_is_stored_comes_back(counts: list[int], before: int, cut: int) -> 
 def test_what_one_record_changes_is_stored_in_one_lot_or_two(records: list[int], one_by_one: set[int]) -> None:
     recent, stored = Recent("a"), {}
     for place, frames in enumerate(records):
+        recent.begin()
         at = np.arange(recent.next, recent.next + frames)
         if place in one_by_one and frames < 30:
             for number in at.tolist():
@@ -91,6 +92,7 @@ def test_a_channel_that_goes_on_for_long_is_stored_under_few_names() -> None:
     recent = Recent("a")
     names = set()
     for number in range(10 * KEPT):
+        recent.begin()
         recent.add(number % 256, number, number)
         names |= dict(recent.take_changes()).keys()
     assert len(names) <= 40
@@ -103,6 +105,7 @@ def test_what_is_stored_does_not_depend_on_when_it_is(sizes: list[int], cuts: se
     stored: tuple[dict[str, str | None], dict[str, str | None]] = ({}, {})
     for number, frames in enumerate(sizes):
         for one, kept in zip((seldom, often), stored, strict=True):
+            one.begin()
             numbers = np.arange(one.next, one.next + frames)
             one.extend(numbers % 256, numbers, numbers.tolist(), np.full(frames, NOT_ENDED))
             spilled = one.next - 1 - told

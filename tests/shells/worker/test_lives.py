@@ -135,7 +135,7 @@ def test_what_is_kept_of_records_of_many_frames_does_not_depend_on_batches_or_re
     made = replace(made, receiver=replace(made.receiver, batch_frames=batch_frames))
     records = [arrival(record, offset) for offset, record in enumerate(simulate(made))]
     found = []
-    for seed, largest in enumerate((5_000, 40, 5)):
+    for seed, largest in enumerate((5_000, 90, 15)):
         chance = random.Random(seed)
         decode = Log(DecodeStage("relay", made.mission, PARTITIONS, PURE_FLOW))
         watch = Log(WatchStage("relay", made.mission, PARTITIONS, PURE_FLOW))
@@ -148,7 +148,7 @@ def test_what_is_kept_of_records_of_many_frames_does_not_depend_on_batches_or_re
 def take_in_parts(log: Log, records: list[Incoming], chance: random.Random, largest: int) -> None:
     for batch in batches(records, chance, largest):
         log.take(batch)
-        if chance.random() < 0.1:
+        if chance.random() < 0.05:
             log.restart()
 
 
