@@ -61,13 +61,8 @@ def sample_stretches(rows: Rows, gap: int, *, live: bool) -> Iterator[tuple[Key,
         start = 0
         for end in ends_of(columns[0], gap):
             at, other, altitude, rate = (column[start:end] for column in columns)
-            received = () if live else _lowest(other, at)
-            yield (
-                key,
-                Segment(
-                    at[0], at[-1], (*_ends(at, other, altitude, rate), _lowest(altitude, at, highest=True), received)
-                ),
-            )
+            highest, received = _lowest(altitude, at, highest=True), () if live else _lowest(other, at)
+            yield key, Segment(at[0], at[-1], (*_ends(at, other, altitude, rate), highest, received))
             start = end
 
 
