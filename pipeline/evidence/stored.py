@@ -34,7 +34,7 @@ _TOTALS: Final = {
     "evidence": tuple(field for field in TOTAL_FIELDS if field not in _OF_SESSIONS),
     "sessions": _OF_SESSIONS,
 }
-PACK_ABOVE: Final = 4096
+PACK_ABOVE: Final = 1024
 """Octets of JSON above which a stored chunk is compressed."""
 _FAST: Final = 1
 """Level of compression: what is compressed now is compressed again with the next batch."""
