@@ -105,7 +105,11 @@ def read_alert(value: bytes) -> Alert:
         raise RecordError("undecodable", f"alert of {len(value)} octets is not JSON: {fault}") from None
     if not isinstance(body, dict):
         raise RecordError("undecodable", f"alert is a JSON {type(body).__name__}; an object is expected")
-    return alert_of(body)
+    try:
+        return alert_of(body)
+    except RecursionError:
+        # Of a value a thousand deep Python cannot even say what it is.
+        raise RecordError("undecodable", f"alert of {len(value)} octets is nested too deep to be one of ours") from None
 
 
 def alert_of(body: Mapping[str, Any]) -> Alert:

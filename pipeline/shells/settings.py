@@ -252,6 +252,15 @@ def load_settings(flags: Mapping[str, object] | None = None, environment: Mappin
     return settings
 
 
+def checked(setting: str, value: object, *, called: str = "") -> Any:
+    """One setting as a program gives it, who may have another name for it. Raises SettingsError."""
+    (one,) = (one for one in dataclasses.fields(Settings) if one.name == setting)
+    try:
+        return one.metadata["parse"](str(value))
+    except ValueError as fault:
+        raise SettingsError(f"{called or setting} is {value!r:.120}: {fault}") from None
+
+
 _NAMED: Final = re.compile(rf"\b({'|'.join(sorted(_SECURITY, key=len, reverse=True))})\b")
 """The settings that a fault of Security names."""
 

@@ -51,7 +51,9 @@ def test_a_field_that_is_not_there_is_named():
         alert_of(body)
 
 
-@pytest.mark.parametrize("value", [b"", b"[1]", b"null", b"{", b"\xff\x00", b"3"])
+@pytest.mark.parametrize(
+    "value", [b"", b"[1]", b"null", b"{", b"\xff\x00", b"3", b'{"incident_id":' + b"[" * 1000 + b"]" * 1000 + b"}"]
+)
 def test_octets_that_are_no_alert_are_refused(value):
     with pytest.raises(RecordError):
         read_alert(value)

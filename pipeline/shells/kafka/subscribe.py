@@ -16,6 +16,7 @@ from pipeline.shells.kafka.access import topic_access
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.permissions import check_permissions
 from pipeline.shells.security import IN_THE_CLEAR, Secret, Security
+from pipeline.shells.settings import SettingsError, checked
 from pipeline.topics import TOPICS
 
 __all__ = ["Alert", "Secret", "Security", "Tally", "alerts"]
@@ -52,14 +53,17 @@ async def alerts(
     Gives what is happening (`live`), unless `origins` names replays or tests, or `run` one run. What is hidden is
     said once in the log, and counted in `tally`. With `follow` it goes on until the reader stops; it waits for a Kafka
     that goes away, and says in the log when it is away and when it is back. Without, it ends with what the topic holds
-    as it starts. A record that is no alert is passed over and counted. `security` says how to connect. Raises
-    security.SecurityError where that cannot be, reach.KafkaUnreachableError where no Kafka answers within
-    `wait_seconds`, reach.KafkaRefusedError where it does not let us in, permissions.NotAllowedError where it does not
-    let us read, and KafkaUnavailableError where it has no such topic.
+    as it starts. Who stops before its end closes it: `async with contextlib.aclosing(alerts(...)) as found`. A record
+    that is no alert is passed over and counted. `security` says how to connect.
+
+    Raises security.SecurityError where that cannot be, settings.SettingsError where another argument cannot,
+    reach.KafkaUnreachableError where no Kafka answers within `wait_seconds`, reach.KafkaRefusedError where it does not
+    let us in, permissions.NotAllowedError where it does not let us read, and KafkaUnavailableError where it has no such
+    topic.
     """
-    asked = _Asked(origins, run, Tally() if tally is None else tally)
-    topic = TOPICS["alerts"].full_name(namespace)
-    cluster = Cluster(kafka, wait_seconds, security)
+    asked = _Asked(_known(origins), run, Tally() if tally is None else tally)
+    topic = TOPICS["alerts"].full_name(checked("namespace", namespace))
+    cluster = Cluster(checked("kafka", kafka), checked("kafka_timeout", wait_seconds, called="wait_seconds"), security)
     await check_permissions(cluster, [topic_access(namespace, "alerts", "Read")])
     async with cluster.consumer() as consumer:
         partitions = await cluster.subscribe(consumer, topic)
@@ -72,6 +76,13 @@ async def alerts(
                 alert = asked.take(record)
                 if alert is not None:
                     yield alert
+
+
+def _known(origins: Collection[OriginKind] | None) -> Collection[OriginKind] | None:
+    """Raises SettingsError where nothing could ever be of one of them: who waits for alerts must not wait in vain."""
+    if origins is not None and (isinstance(origins, str) or not origins or set(origins) - set(ORIGINS)):
+        raise SettingsError(f"origins is {origins!r:.120}: give a list of some of {', '.join(ORIGINS)}")
+    return origins
 
 
 class _Asked:
