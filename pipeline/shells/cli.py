@@ -29,6 +29,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of `relaywatch` with these words."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name or text that the terminal has no characters for is shown, and ends nothing.
@@ -48,6 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write_no_more()
         sys.stderr.write(f"relaywatch: {os.strerror(fault.errno)}: the output is not whole\n")
         return COULD_NOT_RUN
+
+
+def _open_closed_streams() -> None:
+    """Who starts us with standard output or error closed wants nothing of it; the next file opened would take its
+    place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open until the process ends)
 
 
 def _write_no_more() -> None:

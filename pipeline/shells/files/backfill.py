@@ -94,11 +94,17 @@ def add_blocks(text: Iterable[str], folder: Path, *, name: str, recording: str, 
 
 
 def write_text(text: Iterable[str], file: Path) -> None:
-    """Whole, or not at all. Raises BackfillError."""
-    partial = file.with_name(f".{file.name}.partial")
+    """Whole, or not at all, but for what is no file, as /dev/stdout or a pipe: that is written to, and never replaced.
+
+    Raises BackfillError."""
+    place = file.resolve()
+    partial = place.with_name(f".{place.name}.partial")
     try:
-        _write(text, partial)
-        partial.replace(file)
+        if place.exists() and not place.is_file():
+            _write(text, place)
+        else:
+            _write(text, partial)
+            partial.replace(place)
     except OSError as fault:
         partial.unlink(missing_ok=True)
         raise BackfillError(f"{file}: {fault.strerror}") from None

@@ -328,6 +328,22 @@ def test_what_cannot_be_is_refused(short, capsys, words, said):
     assert said in capsys.readouterr().err
 
 
+def test_a_pipe_that_the_text_is_written_to_stays_one_and_a_link_stays_a_link(short, tmp_path, capsys):
+    assert main(["backfill", str(short), "--openmetrics", str(tmp_path / "text")]) == 0
+    text = (tmp_path / "text").read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        assert main(["backfill", str(short), "--openmetrics", str(tmp_path / "pipe")]) == 0
+        assert reader.communicate(timeout=60)[0] == text
+    assert (tmp_path / "pipe").is_fifo()
+
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "link").symlink_to("old")
+    assert main(["backfill", str(short), "--openmetrics", str(tmp_path / "link")]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "old").read_bytes() == text
+
+
 @pytest.mark.parametrize("words", [[], ["--openmetrics", "-", "--prometheus", "."]])
 def test_it_has_to_be_said_where_to_and_once(short, words):
     with pytest.raises(SystemExit) as refused:

@@ -363,6 +363,17 @@ def test_no_traceback_reaches_the_terminal_where_the_reader_of_the_output_has_en
     assert "BrokenPipeError" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_that_is_started_with_its_output_closed_runs_all_the_same(closed, nominal, tmp_path):
+    shell = f"{sys.executable} -m pipeline.shells.cli"
+    for words, status in ((f"inspect {nominal}", 0), (f"inspect {tmp_path}/absent.mcap", 2)):
+        done = subprocess.run(
+            f"{shell} {words} {closed}", shell=True, capture_output=True, text=True, cwd=root(), check=False
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+        assert done.stdout.startswith("1,209 frames\n" if (status, closed) == (0, "2>&-") else "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_disk_without_room_for_the_output_is_one_clear_line(unbuffered, nominal):
