@@ -332,9 +332,10 @@ def test_a_pipe_that_the_text_is_written_to_stays_one_and_a_link_stays_a_link(sh
     assert main(["backfill", str(short), "--openmetrics", str(tmp_path / "text")]) == 0
     text = (tmp_path / "text").read_bytes()
     os.mkfifo(tmp_path / "pipe")
-    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+    with (tmp_path / "read").open("wb") as read, subprocess.Popen(["cat", tmp_path / "pipe"], stdout=read) as reader:
         assert main(["backfill", str(short), "--openmetrics", str(tmp_path / "pipe")]) == 0
-        assert reader.communicate(timeout=60)[0] == text
+        reader.wait(60)
+    assert (tmp_path / "read").read_bytes() == text
     assert (tmp_path / "pipe").is_fifo()
 
     (tmp_path / "old").write_text("old")
