@@ -297,7 +297,7 @@ def _said(packets: list[SpacePacket | PacketLot], readers: Mapping[int, ColumnRe
 
 def _said_together(lot: PacketLot, readers: Mapping[int, ColumnReader]) -> Columns:
     apid = int(lot.apids[0])
-    if (lot.apids == apid).all():
+    if not np.count_nonzero(lot.apids != apid):
         columns = readers[apid].read(lot)
     else:
         places = {apid: np.flatnonzero(lot.apids == apid) for apid in set(lot.apids.tolist())}

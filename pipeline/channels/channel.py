@@ -15,7 +15,8 @@ import numpy as np
 import orjson
 
 from pipeline.channels.chunks import from_parts, to_parts
-from pipeline.channels.history import CHUNK, History, Reference
+from pipeline.channels.going_on import columns_of, ends_of_stretches
+from pipeline.channels.history import History, Reference
 from pipeline.channels.plausibility import REFERENCE_WITHIN, confirms, is_plausible
 from pipeline.channels.recent import NOT_ENDED, Recent, digest
 from pipeline.frames.frame import IMPLAUSIBLE, ONLY_IDLE_DATA, Frames
@@ -139,9 +140,9 @@ class Channel:
             for place in places:
                 self._take_one(place, frames, times, outcome)
             return
-        columns = _columns(places, frames, times)
+        columns = columns_of(places, frames, times)
         done, alone, patience = 0, 0, _TOGETHER
-        for end in _ends(columns, self.name.modulus, self.history.pause):
+        for end in ends_of_stretches(columns, self.name.modulus, self.history.pause):
             while done < end:
                 if done >= alone and end - done >= _TOGETHER and self._goes_on(places[done], frames, times):
                     stop = min(end, done + _LONGEST_STRETCH)
@@ -165,10 +166,11 @@ class Channel:
     def _take_stretch(self, octets: list[bytes], stretch: Stretch, outcome: Outcome) -> bool:
         """What `_take_one` does with frames that simply go on, each with the one before it. False, and nothing is done,
         where the packets of one of them have to be looked at by themselves."""
-        frames, extraction = len(octets), self.extraction
-        telemetry, ended = np.zeros(frames, np.bool_), np.full(frames, NOT_ENDED)
-        if extraction is not None:
-            walked = extraction.add_together(stretch, NOT_ENDED)
+        frames = len(octets)
+        if self.extraction is None:
+            telemetry, ended = np.zeros(frames, np.bool_), np.full(frames, NOT_ENDED)
+        else:
+            walked = self.extraction.add_together(stretch, NOT_ENDED)
             if walked is None:
                 return False
             telemetry, ended = walked.telemetry, walked.ended
@@ -373,24 +375,3 @@ class Channel:
             self._packet_parts = Counter({slot: len(parts) for slot, parts in slots.items()})
             order, latest = head[5]
             self.extraction.restore(order, latest, [orjson.loads(from_parts(parts)) for parts in slots.values()])
-
-
-def _columns(places: list[int], frames: Frames, times: list[int]) -> Stretch:
-    """Those frames of a record, all of the one length that frames of their link have."""
-    joined, at = frames.joined, np.array(times)
-    counts, replayed, pointers, starts, ends = frames.columns
-    if len(places) < len(frames) or not joined:
-        joined = b"".join([frames.octets[place] for place in places])
-    octets = np.frombuffer(joined, np.uint8).reshape(len(places), -1)
-    if len(places) < len(frames):
-        at, counts, replayed, pointers = at[places], counts[places], replayed[places], pointers[places]
-        starts, ends = starts[places], ends[places]
-    return Stretch(octets, counts, at, ~replayed, pointers, starts, ends)
-
-
-def _ends(frames: Stretch, modulus: int, pause: int) -> list[int]:
-    """Up to where frames simply go on, each with the one before it: later, soon enough, with the next count."""
-    before, at, chunks = frames.at[:-1], frames.at[1:], frames.at // CHUNK
-    is_next = (frames.counts[1:] - frames.counts[:-1]) % modulus == 1
-    goes_on = is_next & (at > before) & (at - before <= pause) & (chunks[1:] == chunks[:-1])
-    return [*((~goes_on).nonzero()[0] + 1).tolist(), len(frames.at)]

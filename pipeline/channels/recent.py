@@ -102,7 +102,8 @@ class Recent:
         cut = min(frames, _RING - start)
         for ring, column in zip(self._rings, (counts, at, np.array(digests, np.uint64), ended), strict=True):
             ring[start : start + cut] = column[:cut]
-            ring[: frames - cut] = column[cut:]
+            if cut < frames:
+                ring[: frames - cut] = column[cut:]
         self._count_in(frames)
 
     def _count_in(self, frames: int) -> None:

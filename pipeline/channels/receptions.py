@@ -14,7 +14,7 @@ from pipeline.records import SECOND, Times
 
 BIN: Final = SECOND // 10
 _BINS_STORED_TOGETHER: Final = 1000
-_TOGETHER: Final = 24
+_TOGETHER: Final = 96
 """From so many receptions on they are counted as a column."""
 
 _HEAD: Final = struct.Struct(">HB")

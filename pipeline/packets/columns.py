@@ -119,10 +119,11 @@ class ColumnReader:
     def read(self, lot: PacketLot) -> SampleColumns:
         """Of whole packets of this definition."""
         is_short = lot.stops - lot.starts < self._stop
-        if not self._readable or is_short.all():
+        shorts = np.count_nonzero(is_short)
+        if not self._readable or shorts == len(is_short):
             return self._read_each(lot)
-        if is_short.any():
-            long, short = np.flatnonzero(~is_short), np.flatnonzero(is_short)
+        if shorts:
+            long, short = (~is_short).nonzero()[0], is_short.nonzero()[0]
             return merged((long, self.read(lot.those(long))), (short, self._read_each(lot.those(short))))
         meanings, heads = self._meanings, _gathered(lot, self._stop)
         # As Python does: what is no number, or too large, is no fault.
@@ -244,9 +245,10 @@ def _column(field: Field, heads: Octets) -> Column:
         numbers = numbers >> shift & (1 << field.bits) - 1
     if field.type in ("enum", "bool"):
         codes: list[int] = numbers.tolist()
-        labels = dict(field.labels)
         return Coded(
-            field.name, codes, {code: labels.get(code) if field.type == "enum" else code != 0 for code in set(codes)}
+            field.name,
+            codes,
+            {code: field.labels.get(code) if field.type == "enum" else code != 0 for code in set(codes)},
         )
     if field.type == "int":
         # Two's complement: flip the sign bit, and take off what it then stands for.

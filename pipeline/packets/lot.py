@@ -65,12 +65,12 @@ class PacketLot(NamedTuple):
 
     def by_live(self) -> Iterator[tuple[bool, "PacketLot"]]:
         """The live and the recorded ones."""
-        for live in (True, False):
-            which = self.live == live
-            if which.all():
-                yield live, self
-            elif which.any():
-                yield live, self.those(which)
+        live = np.count_nonzero(self.live)
+        if live in (0, len(self.live)):
+            yield bool(live), self
+        else:
+            yield True, self.those(self.live)
+            yield False, self.those(~self.live)
 
     def those(self, which: Flags | Numbers) -> "PacketLot":
         """The packets that a mask or their places choose."""

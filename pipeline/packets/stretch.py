@@ -20,7 +20,8 @@ _BEHIND: Final = 6
 
 
 class Stretch(NamedTuple):
-    """Frames with consecutive counts, each later than the one before it; a column each."""
+    """Frames with consecutive counts, each later than the one before it and so soon that a packet may go on in it; a
+    column each."""
 
     octets: Octets
     """A row for each frame, which all have one length."""
@@ -74,7 +75,7 @@ def walk(stretch: Stretch, begun: Begun | None, near: int | None, wanted: Flags,
     `near`: a packet goes on in the next frame that carries packets if that came at most so many nanoseconds later;
     None: always. `wanted`: by APID.
     """
-    carrying = np.flatnonzero((stretch.pointers != ONLY_IDLE_DATA) & (stretch.zone_ends > stretch.zone_starts))
+    carrying = ((stretch.pointers != ONLY_IDLE_DATA) & (stretch.zone_ends > stretch.zone_starts)).nonzero()[0]
     at = stretch.at[carrying]
     if not carrying.size or not _are_near(stretch, at, begun, near):
         return None
@@ -90,8 +91,8 @@ def walk(stretch: Stretch, begun: Begun | None, near: int | None, wanted: Flags,
     if begun is not None:
         live[0] = begun.live
     ended = np.full(len(stretch.at), not_ended)
-    if (last > first)[is_wanted].any():
-        over = np.searchsorted(starts, zones[1:], "left") - 1  # the packet of each frame's last octet
+    if np.count_nonzero((last > first) & is_wanted):
+        over = starts.searchsorted(zones[1:], "left") - 1  # the packet of each frame's last octet
         goes_over = (over >= 0) & is_wanted[over] & (stops[over] > zones[1:])
         ended[carrying[goes_over]] = ended_at[over[goes_over]]
     telemetry = np.zeros(len(stretch.at), np.bool_)
@@ -134,26 +135,27 @@ def _found(stretch: Stretch, carrying: Numbers, head: bytes) -> _Found | None:
     # Where the first packet of each frame starts, or behind its zone where none does.
     has_start = pointers != NO_PACKET_START
     stated = np.where(has_start, zones[:-1] + pointers, zones[1:])
-    if (stated[has_start] >= zones[1:][has_start]).any():
+    if np.count_nonzero(has_start & (stated >= zones[1:])):
         return None
     zones[0] = 0  # the octets of the packet that began before are the first frame's
     walked = _walked(octets, np.concatenate(([0], stated[has_start])) if begun else stated[has_start], int(zones[-1]))
     if walked is None:
         return None
     starts, goes_on = walked
-    first = np.searchsorted(zones, starts, "right") - 1
-    if (starts[begun:] < stated[first[begun:]]).any() or (octets[starts] >> 5).any():
+    first = zones.searchsorted(starts, "right") - 1
+    if np.count_nonzero(starts[begun:] < stated[first[begun:]]) or np.count_nonzero(octets[starts] >> 5):
         return None
-    stops = np.append(starts[1:], zones[-1])
-    return _Found(octets, zones, starts, stops, first, np.searchsorted(zones, stops, "left") - 1, goes_on)
+    stops = np.concatenate((starts[1:], zones[-1:]))
+    return _Found(octets, zones, starts, stops, first, zones.searchsorted(stops, "left") - 1, goes_on)
 
 
 def _are_near(stretch: Stretch, at: Numbers, begun: Begun | None, near: int | None) -> bool:
     """Whether a packet may go on all along, over frames that carry none."""
-    if near is None:
+    if near is None or (begun is None and len(at) == len(stretch.at)):
         return True
-    times = np.append(at, stretch.at[-1])
-    return (begun is None or int(at[0]) - begun.at <= near) and bool((np.diff(times) <= near).all())
+    before = at[0] if begun is None else begun.at
+    times = np.concatenate(([before], at, stretch.at[-1:]))
+    return not np.count_nonzero(times[1:] - times[:-1] > near)
 
 
 def _laid_out(stretch: Stretch, carrying: Numbers, head: bytes) -> tuple[Octets, Numbers]:
@@ -162,13 +164,13 @@ def _laid_out(stretch: Stretch, carrying: Numbers, head: bytes) -> tuple[Octets,
     frames = stretch.octets if len(carrying) == len(stretch.at) else stretch.octets[carrying]
     starts, ends = stretch.zone_starts[carrying], stretch.zone_ends[carrying]
     zones = np.zeros(len(frames) + 1, np.int64)
-    np.cumsum(ends - starts, out=zones[1:])
+    (ends - starts).cumsum(out=zones[1:])
     zones += len(head)
     octets = np.empty(int(zones[-1]) + _BEHIND, np.uint8)
     octets[: len(head)] = np.frombuffer(head, np.uint8)
     octets[-_BEHIND:] = 0
     start, end = int(starts[0]), int(ends[0])
-    if (starts == start).all() and (ends == end).all():
+    if not (np.count_nonzero(starts != start) or np.count_nonzero(ends != end)):
         octets[len(head) : -_BEHIND].reshape(len(frames), -1)[:] = frames[:, start:end]
     else:
         places = np.arange(frames.shape[1])
@@ -187,22 +189,24 @@ def _walked(octets: Octets, begins: Numbers, end: int) -> tuple[Numbers, bool] |
     if not begins.size:
         return None
     words, starts, goes_on = _words(octets), [], False
-    at, ends = begins, np.append(begins[1:], end)
+    at, ends = begins, np.concatenate((begins[1:], [end]))
     while at.size:
         starts.append(at)
         following = words[at + _LENGTH_AT] + (at + SHORTEST_PACKET)
         beyond = following > ends
-        if beyond.any():
-            if ends[-1] != end or not beyond[-1] or beyond[:-1].any():
+        if over := np.count_nonzero(beyond):
+            if over > 1 or not beyond[-1] or ends[-1] != end:
                 return None
             goes_on = True
         more = following < ends
         at, ends = following[more], ends[more]
-    return np.sort(np.concatenate(starts)), goes_on
+    found = np.concatenate(starts)
+    found.sort()
+    return found, goes_on
 
 
 def _covered(busy: Flags, first: Numbers, last: Numbers, zones: int) -> Flags:
     """Which zones have octets of a busy packet, each of which has some from its first zone to its last."""
     begun = np.bincount(first[busy], minlength=zones + 1)
     ended = np.bincount(last[busy] + 1, minlength=zones + 1)
-    return np.cumsum(begun - ended)[:zones] > 0
+    return (begun - ended).cumsum()[:zones] > 0

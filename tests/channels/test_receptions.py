@@ -51,7 +51,7 @@ def test_more_receptions_in_a_tenth_than_16_bits_hold_are_counted() -> None:
     assert again.take_touched() == ((0, 70_000, 1),)
 
 
-@given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(0, 3 * SECOND), min_size=1, max_size=60))
+@given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(0, 3 * SECOND), min_size=1, max_size=200))
 def test_many_at_once_are_counted_as_they_are_one_by_one(times: list[int]) -> None:
     together, alone = Receptions(), Receptions()
     together.received(at(times))
