@@ -1,9 +1,7 @@
 """Many frames of a record are taken together for speed: what comes of them, and what is kept, is to the octet what
 comes of them one by one."""
 
-import base64
 import random
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +9,6 @@ import numpy as np
 import pytest
 
 from pipeline.channels import channel
-from pipeline.channels.recent import KEPT
 from pipeline.decode import LinkState, decode
 from pipeline.frames.frame import split
 from pipeline.mission.model import Mission
@@ -68,22 +65,7 @@ def made(records: list[Record], mission: Mission) -> Iterator[Any]:
         yield [encode_telemetry(one) for one in decode(state, record, Origin("frames", 0, offset), mission)]
         chunks |= state.take_changes()
         if offset % 40 == 0:
-            kept = {name: value for name, value in chunks.items() if not name.startswith("recent/")}
-            yield {name: value for name, value in kept.items() if value is not None}
-            yield [last_frames(chunks, str(name), one.recent.next) for name, one in state.channels.items()]
-
-
-def last_frames(chunks: dict[str, Any], channel_name: str, count: int) -> list[tuple[int, ...]]:
-    """Number, count, time, digest and end of each of the last frames, however they are divided into lots."""
-    found = []
-    for name, lot in chunks.items():
-        if name.startswith(f"recent/{channel_name}/"):
-            octets = base64.b64decode(lot)
-            first, frames = int.from_bytes(octets[:8], "big"), (len(octets) - 8) // 28
-            columns = struct.unpack(f">{frames}I{frames}q{frames}Q{frames}q", octets[8:])
-            rows = zip(*(columns[start : start + frames] for start in range(0, 4 * frames, frames)), strict=True)
-            found += [(number, *row) for number, row in enumerate(rows, first)]
-    return sorted(row for row in found if row[0] >= count - KEPT)
+            yield {name: value for name, value in chunks.items() if value is not None}
 
 
 @pytest.mark.parametrize(
