@@ -23,6 +23,7 @@ from pipeline.shells.kafka.jars import Progress, fetch_jars, progress_line
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
+FOLDER_PREFIX: Final = "relaywatch-kafka-"
 _OLDEST_JAVA: Final = 17
 _ROOM_OCTETS: Final = 1 << 20
 """With less than this Kafka stops, and its log may not say why: that is on the same disk."""
@@ -153,7 +154,7 @@ def start_broker(
 
 def _new_folder() -> Path:
     try:
-        return Path(tempfile.mkdtemp(prefix="relaywatch-kafka-"))
+        return Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     except OSError as fault:
         raise LocalKafkaError(
             f"Kafka has no folder for its data: {fault}. Name one that can be written: TMPDIR"

@@ -3,14 +3,14 @@ Knows the note; how a broker is started and stopped is `local`'s."""
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 
 from pipeline.shells.kafka.jars import progress_line
-from pipeline.shells.kafka.local import Broker, LocalKafkaError, start_broker
+from pipeline.shells.kafka.local import FOLDER_PREFIX, Broker, LocalKafkaError, start_broker
 from pipeline.shells.settings import state_folder
 
 
@@ -21,9 +21,10 @@ def start_kafka() -> Broker:
     """
     # Before anything runs: a broker that cannot be noted could be found by nobody.
     with _alone():
-        running = kafka_status()
-        if running is not None:
-            return running
+        noted = _noted()
+        if noted is not None and noted.is_running():
+            return noted
+        _put_away(noted)
         with progress_line() as progress:
             broker = start_broker(progress)
         try:
@@ -38,21 +39,32 @@ def start_kafka() -> Broker:
 def stop_kafka() -> Broker | None:
     """Stop the noted broker and say which it was; None where none runs. Its data goes with it."""
     broker = kafka_status()
-    if broker is None:
-        return None
-    broker.stop()
-    with _alone():
-        _note().unlink(missing_ok=True)
+    _put_away(_noted())
     return broker
 
 
 def kafka_status() -> Broker | None:
     """The noted broker if it runs."""
+    broker = _noted()
+    return broker if broker is not None and broker.is_running() else None
+
+
+def _put_away(broker: Broker | None) -> None:
+    """Also what one that was killed has left: only its note says where."""
+    if broker is not None:
+        broker.stop()
+        # A note of what does not run says nothing.
+        with suppress(OSError):
+            _note().unlink()
+
+
+def _noted() -> Broker | None:
+    """The broker that was started last, whether or not it still runs."""
     try:
         broker = Broker(**orjson.loads(_note().read_bytes()))
+        return broker if Path(broker.folder).name.startswith(FOLDER_PREFIX) else None
     except (OSError, orjson.JSONDecodeError, TypeError):
         return None
-    return broker if broker.is_running() else None
 
 
 @contextmanager

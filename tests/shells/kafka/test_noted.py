@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
     processes: Started = []
 
     def start_broker(progress: object) -> Broker:
-        folder = tmp_path / f"broker-{len(processes)}"
+        folder = tmp_path / f"relaywatch-kafka-{len(processes)}"
         folder.mkdir()
         processes.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", str(folder)]))
         broker = Broker(processes[-1].pid, "127.0.0.1:1", str(folder))
@@ -45,6 +45,18 @@ def test_a_broker_is_found_again_until_it_is_stopped(started: Started) -> None:
     assert (start_kafka(), kafka_status(), len(started)) == (broker, broker, 1)
     assert stop_kafka() == broker
     assert (kafka_status(), stop_kafka()) == (None, None)
+    assert not Path(broker.folder).exists()
+
+
+@pytest.mark.parametrize("act", [stop_kafka, start_kafka])
+def test_what_a_broker_that_was_killed_has_left_goes_with_the_next_start_or_stop(
+    act: Callable[[], Broker | None], started: Started
+) -> None:
+    broker = start_kafka()
+    started[0].kill()
+    started[0].wait()
+    assert kafka_status() is None
+    assert act() != broker
     assert not Path(broker.folder).exists()
 
 
@@ -76,8 +88,8 @@ def test_a_broker_whose_note_could_not_be_written_is_stopped(started: Started, t
     with pytest.raises(LocalKafkaError, match="cannot be noted"):
         start_kafka()
     (process,) = started
-    assert not Broker(process.pid, "127.0.0.1:1", str(tmp_path / "broker-0")).is_running()
-    assert not (tmp_path / "broker-0").exists()
+    assert not Broker(process.pid, "127.0.0.1:1", str(tmp_path / "relaywatch-kafka-0")).is_running()
+    assert not (tmp_path / "relaywatch-kafka-0").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_named_with_the_variable_for_another() -> None:
