@@ -84,7 +84,18 @@ def test_frames_of_one_record_are_the_evidence_that_each_alone_is(rows: list[Any
     assert together.content() | but_runs == one_by_one.content() | but_runs
 
 
-def test_an_hour_of_frames_that_skip_minutes_is_cut_where_nothing_came() -> None:
+def test_of_samples_of_one_instant_the_smallest_are_kept_and_not_the_first() -> None:
+    rows = [(T, None, 42, "hover", "flight", False, float(altitude), 0.0) for altitude in reversed(range(9))]
+    evidence = empty()
+    evidence.absorb(telling(samples=samples(rows, live=True)))
+    ((_, segment),) = evidence.samples.items()
+    earliest, latest, highest, _ = segment.payload
+    assert [point[2] for point in earliest] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert [point[2] for point in latest] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert [-point[0] for point in highest] == [8.0, 7.0, 6.0, 5.0, 4.0]
+
+
+def test_instants_are_cut_where_nothing_came_for_longer_than_the_gap() -> None:
     minute = 60 * SECOND
     times = [start + number for start in (0, 10 * minute, 11 * minute) for number in range(5)]
     assert [(one.first, one.last) for one in instants(times, minute)] == [(0, 4), (10 * minute, 11 * minute + 4)]

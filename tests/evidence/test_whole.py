@@ -118,8 +118,10 @@ def test_what_an_earlier_version_stored_is_read_and_stored_anew(name: str) -> No
     mission = scenario(name).mission
     state = VehicleState.restore(orjson.loads(orjson.dumps(stored)))
     assert state.evidence_for(mission.vehicles[0].name, mission).content() == WHOLE[name].content()
+    assert state.evidence is not None
+    state.evidence.absorb(STREAMS[name][0]._replace(dispositions={"good": 1_000_000}))
     again = VehicleState.restore(stored | state.take_changes())
-    assert again.evidence_for(mission.vehicles[0].name, mission).content() == WHOLE[name].content()
+    assert again.evidence_for(mission.vehicles[0].name, mission).content() == state.evidence.content()
     assert again.take_changes() == {}
 
 

@@ -150,3 +150,15 @@ def test_partitions_that_were_taken_away_are_let_go() -> None:
     assert list(versions.owners) == [Owner("", "rover-b")]
     assert versions.progress == {3: 4}
     assert versions.shares == {3: BAD}
+
+
+def test_what_another_worker_wrote_meanwhile_counts_in_the_next_head() -> None:
+    mine, others = Versions(), Versions()
+    written = Machine(mine).batch([1, 2])
+    for entry in written:
+        others.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
+    for entry in Machine(others).batch([1, 3]):
+        mine.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
+    again = Machine(mine)
+    again.batch([4])
+    assert Machine(mine).chunks == again.chunks
