@@ -2,6 +2,7 @@
 prometheus-client; what is measured comes as samples (`pipeline.metrics`), what is ready is asked of the worker."""
 
 import errno
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -134,6 +135,11 @@ def _answer(start_response: Any, status: str, text: str) -> list[bytes]:
 
 class _ThreadingServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that says nothing, or goes away, is no event: it would be a traceback in the log."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _SilentHandler(WSGIRequestHandler):

@@ -5,12 +5,14 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from pipeline import metrics
 from pipeline.metrics import METRICS, Sample, births
 from pipeline.shells.settings import Settings
+from pipeline.shells.worker import exporter as exporter_module
 from pipeline.shells.worker.exporter import Exporter, ExporterError, Server
 from pipeline.shells.worker.supervisor import with_a_port
 from tests.deploy.tools import tool
@@ -97,6 +99,21 @@ def test_ready_says_why_not(server: Server, state: dict[str, str]) -> None:
     assert get(server, "/ready") == (200, "ready\n")
     assert get(server, "/live") == (200, "live\n")
     assert get(server, "/") == (404, "there is /metrics, /live, /ready\n")
+
+
+def test_a_client_that_says_nothing_or_no_http_leaves_no_trace_in_the_log(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exporter_module._SilentHandler, "timeout", 0.2)
+    for said in (b"", b"GET /live", b"\x16\x03\x01\x02\x00\x01", b"GET /" + b"a" * 70_000 + b"\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+            client.settimeout(10)
+            client.sendall(said)
+            with suppress(ConnectionResetError):
+                while client.recv(4096):  # until the server has had enough
+                    pass
+    assert get(server, "/live") == (200, "live\n")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_that_is_taken_is_one_clear_line(exporter: Exporter, server: Server) -> None:
