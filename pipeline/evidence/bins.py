@@ -103,9 +103,8 @@ class BinMap:
             rows = self.chunks.get((link, chunk))
             if rows is not None:
                 base = chunk * BINS_IN_CHUNK
-                part = rows[:, max(0, low - base) : high - base]
-                heard += int(part[0].sum())
-                bad += int(part[1].sum())
+                of_chunk = rows[:, max(0, low - base) : high - base].sum(axis=1).tolist()
+                heard, bad = heard + of_chunk[0], bad + of_chunk[1]
         return heard, bad
 
     def crowds(self, link: str, window: int, least: int) -> Iterator[Crowd]:
