@@ -93,7 +93,7 @@ def _flight(flight: Flight) -> str:
     if facts.get("incomplete"):
         parts.append(facts["incomplete"])
     missing = sum(channel["missing"] for channel in facts.get("channels", {}).values())
-    parts.append(f"missing frames {missing:,}")
+    parts.append(f"frames missing in flight {missing:,}")
     return f"{flight.vehicle}, flight {flight.name}: {facts.get('state', 'unknown')}; {', '.join(parts)}"
 
 
