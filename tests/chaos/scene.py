@@ -128,7 +128,7 @@ class Scene:
         return self.chance.choice(sorted(self.workers.keys() - self.spared - {"guest"}))
 
     def progress(self) -> int:
-        """Records of `frames` that are done with, as Faust's commits tell half a second later."""
+        """Records of `frames` that are done with, as Faust's commits tell a moment later."""
         offsets = asyncio.run(committed(self.kafka, self.namespace))
         return sum(offset for place, offset in offsets.items() if place.topic.endswith(".frames"))
 

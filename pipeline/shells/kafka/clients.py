@@ -31,6 +31,8 @@ _BATCH_OCTETS: Final = 256 << 10
 _LARGEST_REQUEST: Final = 8 << 20
 _STOP_SECONDS: Final = 5.0
 _POLL_MS: Final = 500
+_FETCH_WAIT_MS: Final = 100
+"""So long a broker keeps a fetch for which there is nothing. A question about offsets waits behind it."""
 _ASK_AFTER_SECONDS: Final = 3.0
 _NOT_ALLOWED: Final = (
     TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError,
@@ -76,7 +78,7 @@ class Cluster:
         """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
-            **self.security.client_options(),
+            fetch_max_wait_ms=_FETCH_WAIT_MS, **self.security.client_options(),
         )  # fmt: skip
         async with self._started(consumer):
             yield consumer

@@ -52,6 +52,8 @@ _FETCH_OCTETS: Final = 4 << 20
 DROP_EVERY_SECONDS: Final = 600.0
 _GIVE_BACK_SECONDS: Final = 60.0
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+_COMMIT_SECONDS: Final = 0.2
+"""Between two commits. They decide nothing, but whoever waits for an answer of the workers waits for them."""
 _BEAT_SECONDS: Final = 0.1
 _SHOW_SECONDS: Final = 1.0
 
@@ -124,7 +126,7 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, disp
         broker_session_timeout=settings.session_seconds,
         broker_heartbeat_interval=settings.session_seconds / 5,
         broker_rebalance_timeout=_REBALANCE_SECONDS,
-        broker_commit_interval=0.5,
+        broker_commit_interval=_COMMIT_SECONDS,
         broker_max_poll_records=settings.batch_records,
         stream_wait_empty=False,
         producer_acks=-1,
