@@ -101,6 +101,21 @@ class Consumer(driver.Consumer):
     logger = _LOGGER
     _committed: Mapping[TP, int] = {}
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._fetching = asyncio.Lock()
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 (Faust's own)
+        async with self._fetching:
+            return await super()._getmany(active_partitions, timeout)
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """A fetch that was out at a rebalance takes of every partition, since it may take of none any more, and Faust
+        drops what it brings. So nothing is sought before it is back: of a changelog it would bring the first records
+        after the seek, and the worker wait for them for ever. Faust means to wait too, and does not."""
+        async with self._fetching:
+            await super().seek_wait(partitions)
+
     async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:  # noqa: ASYNC109 (Faust's own)
         """What is left for Faust: the changelogs."""
         app = cast(App, self.app)

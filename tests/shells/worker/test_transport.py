@@ -66,6 +66,34 @@ async def test_also_where_every_partition_is_held(asked: list[float]) -> None:
     assert 0 < slept[0] < FAUSTS_OWN / 20
 
 
+@pytest.mark.asyncio
+async def test_nothing_is_sought_while_a_fetch_is_out_that_would_take_it_away() -> None:
+    said: list[str] = []
+    brought = asyncio.Event()
+
+    class Thread:
+        async def getmany(self, *_: Any) -> dict[TP, Any]:
+            said.append("fetching")
+            await brought.wait()
+            said.append("fetched")
+            return {}
+
+        async def seek_wait(self, _: Any) -> None:
+            said.append("sought")
+
+    one: Any = object.__new__(Consumer)
+    one._thread, one._fetching = Thread(), asyncio.Lock()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(one._getmany(set(), FAUSTS_OWN))
+        await asyncio.sleep(0)
+        tasks.create_task(one.seek_wait({PLACE: 0}))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert said == ["fetching"]
+        brought.set()
+    assert said == ["fetching", "fetched", "sought"]
+
+
 def app_with(**ended: asyncio.Future[None]) -> Any:
     """An app whose clients go on, but for the tasks that are named."""
     goes_on: asyncio.Future[None] = asyncio.get_running_loop().create_future()
