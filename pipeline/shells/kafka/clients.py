@@ -43,6 +43,21 @@ class KafkaUnavailableError(RelayWatchError):
     """A Kafka, or a topic of it, that is not there."""
 
 
+@dataclass(slots=True)
+class Presence:
+    """Says once in the log that a Kafka is away, and once that it is back."""
+
+    servers: str
+    is_there: bool = True
+
+    def seen(self, *, is_there: bool) -> None:
+        if self.is_there and not is_there:
+            logger.warning("Kafka at %s is away; waiting for it", self.servers)
+        elif is_there and not self.is_there:
+            logger.warning("Kafka at %s is back", self.servers)
+        self.is_there = is_there
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """An existing Kafka, who we are to it, and how long to wait for its answers."""
@@ -132,18 +147,14 @@ class Cluster:
     async def read_on(self, consumer: Any) -> AsyncGenerator[Any, None]:
         """The records of its partitions as they come, without end. Waits for a Kafka that goes away, and says once
         that it is away and once that it is back."""
-        is_away, heard_at = False, time.monotonic()
+        presence, heard_at = Presence(self.servers), time.monotonic()
         while True:
             polled = await consumer.getmany(timeout_ms=_POLL_MS)
             if not polled and time.monotonic() - heard_at < _ASK_AFTER_SECONDS:
                 continue
             # The client tells nobody: a topic without news and a broker that is gone look the same.
-            was_away, is_away = is_away, not polled and not await self._answers(consumer)
+            presence.seen(is_there=bool(polled) or await self._answers(consumer))
             heard_at = time.monotonic()
-            if is_away and not was_away:
-                logger.warning("Kafka at %s is away; waiting for it", self.servers)
-            elif was_away and not is_away:
-                logger.warning("Kafka at %s is back", self.servers)
             for records in polled.values():
                 for record in records:
                     yield record

@@ -14,7 +14,7 @@ from faust.types import TP
 from pipeline import metrics
 from pipeline.errors import RelayWatchError
 from pipeline.metrics import Sample
-from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.clients import Cluster, Presence
 from pipeline.shells.kafka.log_offsets import first_offset_from
 from pipeline.shells.worker.catch_up import CatchUp
 from pipeline.shells.worker.guard import Guard
@@ -43,6 +43,10 @@ class Backlog:
     pulse: Pulse
     catch_up: CatchUp = field(default_factory=CatchUp)
     _asked: dict[TP, _Stretch] = field(default_factory=dict)
+    _presence: Presence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._presence = Presence(self.cluster.servers)
 
     async def follow(self) -> None:
         """Does not return."""
@@ -51,9 +55,11 @@ class Backlog:
                 async with self.cluster.consumer() as consumer:
                     while True:
                         await self.look(consumer)
+                        self._presence.seen(is_there=True)
                         await asyncio.sleep(LOOK_EVERY_SECONDS)
             except (RelayWatchError, KafkaError, OSError, TimeoutError) as fault:
                 logger.debug("how many records wait is not known: %r", fault)
+                self._presence.seen(is_there=False)
                 self.pulse.not_known()
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 

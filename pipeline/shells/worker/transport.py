@@ -6,6 +6,7 @@ that goes. Knows Faust; knows nothing of state."""
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Final, NamedTuple, cast
 
 import faust
@@ -81,7 +82,10 @@ class Producer(driver.Producer):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Tells the lease what the group's coordinator answers, and does not let the broker keep a fetch for long."""
+    """Tells the lease what the group's coordinator answers, does not let the broker keep a fetch for long, and ends
+    where there is no broker too."""
+
+    logger = _LOGGER
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -92,6 +96,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         coordinator: Any = self._ensure_consumer()._coordinator
         coordinator._send_req = cast(App, self.app).lease.watches(coordinator._send_req)
+
+    async def on_thread_stop(self) -> None:
+        # aiokafka cancels a fetch that waits to be tried again, and lets out that it was. It has left the group by
+        # then, and Faust would wait for this thread until the supervisor kills the worker.
+        with suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
 
 
 class Consumer(driver.Consumer):
