@@ -14,6 +14,7 @@ from faust.types import TP
 from pipeline import metrics
 from pipeline.errors import RelayWatchError
 from pipeline.metrics import Sample
+from pipeline.shells.exits import EXIT_FAILED, leave
 from pipeline.shells.kafka.clients import Cluster, Presence
 from pipeline.shells.kafka.log_offsets import first_offset_from
 from pipeline.shells.worker.catch_up import CatchUp
@@ -60,6 +61,10 @@ class Backlog:
             except (RelayWatchError, KafkaError, OSError, TimeoutError) as fault:
                 logger.debug("how many records wait is not known: %r", fault)
                 self._presence.seen(is_there=False)
+            except Exception:
+                # Without it `/live` would be true of a worker that stands, and nobody would know.
+                logger.exception("looking how many records wait failed")
+                leave(EXIT_FAILED, "starting again from the state")
                 self.pulse.not_known()
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 

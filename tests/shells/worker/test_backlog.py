@@ -1,6 +1,7 @@
 """How many records wait, and whether any stands where offsets go on: without a broker."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,12 @@ from faust.types import TP
 
 from pipeline import metrics
 from pipeline.metrics import Sample
+from pipeline.shells.exits import EXIT_FAILED
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.worker import backlog as module
 from pipeline.shells.worker.backlog import Backlog
 from pipeline.shells.worker.pulse import Pulse
+from tests.shells.worker.leaving import Left, leaving
 
 PLACE = TP("relay.frames", 0)
 
@@ -105,3 +108,21 @@ async def test_a_worker_without_partitions_shows_no_lag_and_is_borne_for_a_while
     one.now += 2
     one.pulse.beat(2)
     assert one.pulse.stalled().startswith("stalled: for 32 s no partition has been assigned")
+
+
+@pytest.mark.asyncio
+async def test_a_worker_that_can_no_longer_look_how_many_records_wait_ends(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it could stand for ever, and say that it is well."""
+    left = leaving(module, monkeypatch)
+    one = bench(at=10, end=15, first=10)
+
+    @asynccontextmanager
+    async def consumer(self: Cluster) -> AsyncIterator[object]:
+        yield object()
+
+    monkeypatch.setattr(Cluster, "consumer", consumer)
+    with pytest.raises(Left):
+        await one.backlog.follow()
+    assert left == [(EXIT_FAILED, "starting again from the state")]
