@@ -1,5 +1,7 @@
 """The share of a partition's newest records that were rejected. Knows counts only."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 WINDOW_RECORDS: Final = 200
@@ -60,3 +62,16 @@ class RecentShare(NamedTuple):
     @classmethod
     def from_json(cls, lots: list[list[int]]) -> "RecentShare":
         return cls(tuple(Lot(*one) for one in lots))
+
+
+def after_batch(
+    shares: Mapping[int, RecentShare], came: Iterable[int], rejected: Iterable[int], now: int
+) -> dict[int, RecentShare]:
+    """The shares of all partitions after a batch that is taken now: the partition of each record that came, and of each
+    of them that was rejected."""
+    lost = Counter(rejected)
+    batch = {
+        partition: shares.get(partition, RecentShare()).with_batch(records, lost[partition], now)
+        for partition, records in Counter(came).items()
+    }
+    return {**shares, **batch}

@@ -8,7 +8,6 @@ can pass over unacknowledged records, records can vanish at start-up or rebalanc
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -20,7 +19,7 @@ from faust.types import TP
 
 from pipeline import topics
 from pipeline.errors import RelayWatchError
-from pipeline.measures.share import RecentShare
+from pipeline.measures.share import RecentShare, after_batch
 from pipeline.records import SECOND, Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
@@ -175,13 +174,11 @@ class Guard:
 
     def _progress(self, reached: Mapping[int, int], new: Iterable[Incoming], whole: Folded) -> list[Entry]:
         """How far each partition is done with, and what share of its newest records was rejected."""
-        came = Counter(one.origin.partition for one in new)
-        rejected = Counter(origin.partition for origin, _ in whole.rejected)
-        shares, now = self.table.versions.shares, time.time_ns() // SECOND
-        return [
-            progress_entry(one, offset, shares.get(one, RecentShare()).with_batch(came[one], rejected[one], now))
-            for one, offset in reached.items()
-        ]
+        shares = after_batch(
+            self.table.versions.shares, (one.origin.partition for one in new),
+            (origin.partition for origin, _ in whole.rejected), time.time_ns() // SECOND,
+        )  # fmt: skip
+        return [progress_entry(one, offset, shares.get(one, RecentShare())) for one, offset in reached.items()]
 
     async def _check_holes(self, records: Iterable[ConsumerRecord[Any, Any]]) -> dict[int, int]:
         """Partition → how far these records bring it; ends the process where one before them did not come."""
