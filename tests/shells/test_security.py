@@ -181,9 +181,9 @@ def test_a_login_is_not_in_the_log_of_the_client_library_at_any_level(caplog: py
 
 def test_clients_of_kafka_are_opened_in_one_place() -> None:
     """So that none can be forgotten. Whether a Kafka answers is asked before, by a bare connection."""
-    opens = re.compile(r"\b(AIOKafka(Producer|Consumer|AdminClient|Client)|create_conn)\(")
+    opens = re.compile(r"\b(AIOKafka(Producer|Consumer|AdminClient|Client|Connection)|create_conn)\(")
     found = {path.name for path in (root() / "pipeline").rglob("*.py") if opens.search(path.read_text())}
-    assert found == {"clients.py", "reach.py", "refusal.py"}
+    assert found == {"clients.py", "connections.py"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -6,11 +6,11 @@ import logging
 import time
 from typing import Any, Final
 
-from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from pipeline.errors import RelayWatchError
+from pipeline.shells.kafka.connections import connection_to
 from pipeline.shells.kafka.refusal import host_and_port, refusal
 from pipeline.shells.security import Security
 
@@ -59,10 +59,7 @@ async def _ask(server: str, options: dict[str, Any]) -> None:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        connection = await create_conn(host, port, **options)
-        try:
+        async with connection_to(host, port, **options) as connection:
             await connection.send(MetadataRequest([]))
-        finally:
-            await connection.close()
     finally:
         logger.setLevel(level)

@@ -2,11 +2,9 @@
 TLS, and looks for itself where they do not say; knows no topic."""
 
 import asyncio
-import contextlib
 import ssl
 from typing import Any, Final
 
-from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     IllegalSaslStateError,
@@ -15,6 +13,7 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
+from pipeline.shells.kafka.connections import connection_to
 from pipeline.shells.security import Security
 
 _PROBE_SECONDS: Final = 2.0
@@ -124,14 +123,12 @@ async def _answers(server: str, **options: Any) -> bool:
     """Whether it says of itself what every Kafka says, also to somebody whom it does not let in."""
     host, port = host_and_port(server)
     try:
-        connection = await create_conn(host, port, request_timeout_ms=_PROBE_SECONDS * 1000, **options)
+        async with connection_to(host, port, request_timeout_ms=_PROBE_SECONDS * 1000, **options):
+            return True
     except UnsupportedSaslMechanismError:
         return True
     except (KafkaError, OSError, TimeoutError):
         return False
-    with contextlib.suppress(KafkaError):
-        await connection.close()
-    return True
 
 
 def host_and_port(server: str) -> tuple[str, int]:
