@@ -61,11 +61,11 @@ class Backlog:
             except (RelayWatchError, KafkaError, OSError, TimeoutError) as fault:
                 logger.debug("how many records wait is not known: %r", fault)
                 self._presence.seen(is_there=False)
+                self.pulse.not_known()
             except Exception:
                 # Without it `/live` would be true of a worker that stands, and nobody would know.
                 logger.exception("looking how many records wait failed")
                 leave(EXIT_FAILED, "starting again from the state")
-                self.pulse.not_known()
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look(self, consumer: Any) -> None:

@@ -1,9 +1,10 @@
 """How many records wait, and whether any stands where offsets go on: without a broker."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from aiokafka import TopicPartition
@@ -126,3 +127,21 @@ async def test_a_worker_that_can_no_longer_look_how_many_records_wait_ends(
     with pytest.raises(Left):
         await one.backlog.follow()
     assert left == [(EXIT_FAILED, "starting again from the state")]
+
+
+@pytest.mark.asyncio
+async def test_while_kafka_does_not_answer_nothing_counts_as_a_stall(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = bench(at=10, end=15, first=10)
+    await one.look()
+    assert one.pulse.behind
+
+    def consumer(self: Cluster) -> NoReturn:
+        raise OSError("no Kafka there")
+
+    monkeypatch.setattr(Cluster, "consumer", consumer)
+    following = asyncio.ensure_future(one.backlog.follow())
+    await asyncio.sleep(0)
+    following.cancel()
+    assert one.pulse.behind == {}
