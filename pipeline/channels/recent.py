@@ -113,6 +113,8 @@ class Recent:
             if not room:
                 self._begin_lot()
                 continue
+            # Only now: a lot that was begun and got no frame has nothing to store in place of what is dropped.
+            self._dropped.discard(lots[-1].number)
             self._changed.add(lots[-1].first)
             self.next += min(frames, room)
             frames -= min(frames, room)
@@ -124,7 +126,6 @@ class Recent:
     def _begin_lot(self) -> None:
         used = {lot.number for lot in self._lots}
         self._lots.append(_Lot(self.next, next(number for number in range(KEPT) if number not in used)))
-        self._dropped.discard(self._lots[-1].number)
 
     def digest_of(self, count: int, at: int) -> int | None:
         """The digest of the frame with this count that came at this time; None where it is not among the last."""

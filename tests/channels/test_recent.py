@@ -98,7 +98,19 @@ def test_a_channel_that_goes_on_for_long_is_stored_under_few_names() -> None:
     assert len(names) <= 40
 
 
-@given(st.lists(st.integers(1, 240), min_size=1, max_size=16), st.sets(st.integers(0, 15)), st.integers(0, 1023))
+def test_a_lot_that_is_forgotten_is_dropped_also_where_a_record_without_new_frames_follows() -> None:
+    recent, stored = Recent("a"), {}
+    for frames in (100, *[240] * 5, 0):
+        recent.begin()
+        if frames == 240 and recent.next == 100:
+            stored |= dict(recent.take_changes())
+        numbers = np.arange(recent.next, recent.next + frames)
+        recent.extend(numbers % 256, numbers, numbers.tolist(), np.full(frames, NOT_ENDED))
+    stored |= dict(recent.take_changes())
+    assert stored["recent/a/0"] is None
+
+
+@given(st.lists(st.integers(0, 240), min_size=1, max_size=16), st.sets(st.integers(0, 15)), st.integers(0, 1023))
 def test_what_is_stored_does_not_depend_on_when_it_is(sizes: list[int], cuts: set[int], told: int) -> None:
     """A state is known to be whole by its octets, and workers that overlap cut the log at other places."""
     seldom, often = Recent("a"), Recent("a")
