@@ -79,8 +79,8 @@ class VehicleState:
             self.evidence = Evidence(mission.vehicle(vehicle), mission)
             for name, value in self._stored.items():
                 load(self.evidence, name, value)
-            # What an earlier version stored otherwise is stored anew.
-            self.evidence.changed.difference_update(self._stored)
+            # What was read stands in storage as it is.
+            self.evidence.changed.clear()
             self._stored.clear()
         return self.evidence
 

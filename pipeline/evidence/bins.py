@@ -145,7 +145,7 @@ class BinMap:
         rows = self.chunks[link, chunk][:, place : place + BINS_IN_PART]
         return base64.b64encode(zlib.compress(rows.tobytes(), 1)).decode()
 
-    def load(self, link: str, number: int, packed: str) -> None:
-        """Join what was stored of a part, or by an earlier version of a whole chunk: its rows are as long."""
-        rows = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint16).reshape(2, -1)
-        self._join(link, number * rows.shape[1], rows)
+    def load(self, link: str, part: int, packed: str) -> None:
+        """The inverse of `dump`, joined with what is here."""
+        rows = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint16).reshape(2, BINS_IN_PART)
+        self._join(link, part * BINS_IN_PART, rows)

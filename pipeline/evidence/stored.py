@@ -9,8 +9,6 @@ frames much changes at each record, chunks are short:
     levels/{minute}             signal levels
     runs/{20 s}                 runs of counts by their beginning: at 50 Hz and 20 % loss there are 170 of them
     bins/{link}/{minute}        receptions by tenths of a second
-
-All of it joins: what a longer chunk of an earlier version still holds is read beside the shorter ones.
 """
 
 import base64
@@ -66,8 +64,7 @@ def load(evidence: Evidence, name: str, value: Any) -> None:
     kind, _, place = name.partition("/")
     link, _, number = place.rpartition("/")
     if kind == "bins":
-        for of, packed in ({link: value} if link else value).items():
-            evidence.bins.load(of, int(number), packed)
+        evidence.bins.load(link, int(number), value)
     elif kind == "runs":
         for key, *run in unpack(value):
             key_tuple = _tuple(key)
