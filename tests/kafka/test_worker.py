@@ -21,6 +21,7 @@ from pipeline.records import MAX_JSON_OCTETS, MAX_RECORD_OCTETS, FramesReceived,
 from pipeline.shells.files.analyze import analyze
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.topics_admin import create_topics
+from pipeline.shells.kafka.topics_needed import changelog_topic
 from pipeline.shells.kafka.unpacking import MOST_OCTETS
 from pipeline.topics import TOPICS
 from tests.build import scenario, scenario_records
@@ -251,3 +252,19 @@ def test_a_topic_that_was_made_anew_under_its_state_is_said_and_never_skipped(
         assert re.search(
             r"frames/0 ends at 10 and the state holds its records up to 49: the topic was made", running.text()
         )
+
+
+def test_a_changelog_in_which_others_wrote_is_refused_by_name_and_not_waited_for(
+    kafka: str, topics: str, tmp_path: Path
+) -> None:
+    changelog = changelog_topic(topics, "links")
+
+    async def write() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+            await producer.send_and_wait(changelog, b"{}", key=b"rubbish", partition=1)
+
+    asyncio.run(write())
+    with worker(kafka, topics, tmp_path, supervised=True) as running:
+        assert running.process.wait(60) == 2
+        assert f"{changelog}/1@0 is not state of a worker of this version: its key is b'rubbish'" in running.text()
+        assert running.text().count("worker process") == 1

@@ -149,7 +149,7 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, disp
 
 def _guard(app: App, stage: Stage, settings: Settings, partitions: Partitions, display: Display) -> Guard:
     """A stage's table and its agent."""
-    table = VersionedTable(app, name=stage.table, partitions=partitions[stage.source], key_type=str)
+    table = VersionedTable(app, name=stage.table, partitions=partitions[stage.source])
     table.unreadable = lambda message: leave(EXIT_NEVER_AGAIN, message)
     app.tables.add(table)
     lives = Lives(stage, settings.namespace, table.versions)

@@ -10,7 +10,8 @@ import faust
 from faust.tables.manager import TableManager
 from faust.types import EventT
 
-from pipeline.shells.worker.versions import Versions
+from pipeline.shells.worker.changelog import read_entry
+from pipeline.shells.worker.versions import StateError, Versions
 
 
 class VersionedTable(faust.Table):  # type: ignore[type-arg]
@@ -26,6 +27,9 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        # As octets: of what is not JSON Faust would log a warning, and wait for the record without end.
+        self.key_type = self.value_type = bytes
+        self.key_serializer = self.value_serializer = "raw"
         self.versions = Versions()
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
@@ -33,11 +37,16 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
             self.replayed += 1
             key: Any = event.key
             value: Any = event.value
+            place = event.message
             try:
-                self.versions.replay(event.message.partition, key, value)
+                self.versions.replay(place.partition, *read_entry(place.partition, key, value))
             except Exception as fault:
-                where = f"{event.message.topic}/{event.message.partition}@{event.message.offset}"
-                self.unreadable(f"{where}: entry {key!r:.200} is not state of ours: {fault!r}")
+                why = fault if isinstance(fault, StateError) else repr(fault)
+                self.unreadable(
+                    f"{place.topic}/{place.partition}@{place.offset} is not state of a worker of this version: {why}. "
+                    f"Take a new namespace, or delete {place.topic} and run `relaywatch topics create`: its state is "
+                    "made again then, from what still stands in its source"
+                )
 
 
 class Tables(TableManager):

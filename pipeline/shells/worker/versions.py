@@ -30,7 +30,7 @@ from pipeline.measures.share import RecentShare
 
 MAX_CHUNK_OCTETS: Final = 64 << 10
 HEAD: Final = ""
-_PROGRESS: Final = "~"
+PROGRESS: Final = "~"
 _GONE: Final = b"null"
 
 
@@ -120,8 +120,9 @@ class Versions:
     """Source partition → of the records up to there, how many of the newest were rejected."""
 
     def replay(self, partition: int, key: str, value: Mapping[str, Any] | None) -> None:
-        """Take one record of the changelog; older ones that come late change nothing."""
-        if key.startswith(_PROGRESS):
+        """Take what one record of the changelog says (`changelog.read_entry`); older ones that come late change
+        nothing."""
+        if key.startswith(PROGRESS):
             if value is not None and value["now"][0] > self.progress.get(partition, -1):
                 self.progress[partition] = value["now"][0]
                 self.shares[partition] = RecentShare.from_json(value["now"][1])
@@ -232,7 +233,7 @@ class Versions:
 
 
 def progress_entry(partition: int, offset: int, share: RecentShare) -> Entry:
-    return Entry(f"{_PROGRESS}{partition}", orjson.dumps({"now": [offset, share.to_json()]}), partition)
+    return Entry(f"{PROGRESS}{partition}", orjson.dumps({"now": [offset, share.to_json()]}), partition)
 
 
 def _pruned(versions: Iterable[Version], head: Version | None) -> list[Version]:

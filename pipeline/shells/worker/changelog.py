@@ -1,0 +1,74 @@
+"""One record of a table's changelog, read and checked in full. Knows the form of an entry (`versions`); knows no Kafka
+and nothing of what is in a state.
+
+Only workers of one namespace write there. What another has written, or a worker of another version, is refused here by
+name: taken half, it would show as wrong state much later, and left to Faust it would be logged and waited for.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from pipeline.shells.worker.versions import HEAD, PROGRESS, StateError
+
+_HEAD_FIELDS: Final = frozenset({"state", "chunks", "origin", "touched_at"})
+"""What every head has, also of a run that is over."""
+
+
+class Read(NamedTuple):
+    key: str
+    value: Mapping[str, Any] | None
+    """None: the key is dropped."""
+
+
+def read_entry(partition: int, key: bytes | None, value: bytes | None) -> Read:
+    """What a record of the changelog's `partition` says. Raises StateError, which says what was found."""
+    name = _json("key", key)
+    if not isinstance(name, str):
+        raise StateError(f"its key is {_shown(key)}, not a name")
+    is_progress = name.startswith(PROGRESS)
+    if is_progress:
+        if name != f"{PROGRESS}{partition}":
+            raise StateError(f"its key is {_shown(key)}; progress of this partition has {PROGRESS}{partition}")
+    elif name.count("|") < 2:
+        raise StateError(f"its key is {_shown(key)}, not run|name|chunk")
+    if value is None:
+        return Read(name, None)
+    entry = _json("value", value)
+    if not isinstance(entry, dict) or "now" not in entry:
+        raise StateError(f"entry {name!r:.200} is {_shown(value)}, not an object with 'now'")
+    for which in ("now", "was"):
+        one = entry.get(which)
+        if one is not None and not (isinstance(one, list) and len(one) == 2 and _is_offset(one[0])):
+            raise StateError(f"{which!r} of entry {name!r:.200} is not [offset, value]: {one!r:.80}")
+    if entry["now"] is None:
+        raise StateError(f"'now' of entry {name!r:.200} is null")
+    content = entry["now"][1]
+    if is_progress and not _is_share(content):
+        raise StateError(f"progress {name!r:.200} has no lots of [records, rejected, seconds]: {content!r:.80}")
+    if name.split("|", 2)[-1] == HEAD and not (isinstance(content, dict) and content.keys() >= _HEAD_FIELDS):
+        raise StateError(f"head {name!r:.200} has not all of {', '.join(sorted(_HEAD_FIELDS))}: {content!r:.80}")
+    return Read(name, entry)
+
+
+def _json(what: str, octets: bytes | None) -> Any:
+    try:
+        return orjson.loads(octets or b"")
+    except orjson.JSONDecodeError as fault:
+        raise StateError(f"its {what} is {_shown(octets)}, not JSON ({fault})") from None
+
+
+def _is_offset(value: object) -> bool:
+    # -1: the head of a run that ended before it had one.
+    return isinstance(value, int) and value >= -1
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(lot, list) and len(lot) == 3 and all(isinstance(one, int) for one in lot) for lot in value
+    )
+
+
+def _shown(octets: bytes | None) -> str:
+    return "missing" if octets is None else f"{octets[:60]!r}{'...' * (len(octets) > 60)}"
