@@ -19,6 +19,10 @@ settings.register_profile(
 )
 settings.load_profile("relaywatch")
 
+# Who follows the README has RELAYWATCH_KAFKA set: no test goes by the settings of whoever runs it.
+for _name in [one for one in os.environ if one.startswith("RELAYWATCH_") and one != "RELAYWATCH_CACHE"]:
+    del os.environ[_name]
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
