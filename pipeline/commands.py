@@ -13,7 +13,7 @@ from pipeline.mission.model import ExpectedLoss, Mission, Window
 from pipeline.mission.plan import check_vehicle, check_window, read_expected_loss, read_window
 from pipeline.mission.table import Faults, Table
 from pipeline.outputs import rfc3339
-from pipeline.records import Origin, read_fields
+from pipeline.records import Origin, read_fields, read_origin
 
 MAX_NAME: Final = 100
 MAX_TEXT: Final = 500
@@ -242,7 +242,9 @@ def encode_given(given: Given) -> bytes:
 
 
 def decode_given(value: bytes) -> Given:
-    """The inverse of `encode_given`. The value is our own and was checked when it was written."""
+    """The inverse of `encode_given`. Raises ValueError, TypeError, KeyError or RecordError where it is not that."""
     body: dict[str, Any] = orjson.loads(value)
     command = read_command(body["command"], body["id"])
-    return Given(vehicle=body["vehicle"], origin=Origin(*body["origin"]), command=command)
+    if type(body["id"]) is not str or type(body["vehicle"]) is not str:
+        raise ValueError(f"command {body['id']!r:.60} is not of a vehicle: {body['vehicle']!r:.60}")
+    return Given(vehicle=body["vehicle"], origin=read_origin(body["origin"]), command=command)

@@ -5,6 +5,7 @@ Every time is an integer: nanoseconds since 1970-01-01T00:00:00Z, on the clock i
 """
 
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -186,6 +187,22 @@ def read_fields(value: bytes, what: str, no_json: str = "not JSON") -> dict[str,
     if nested is not None:
         raise RecordError("undecodable", f"{what}: {nested!r:.60} holds an array or an object; no field of ours does")
     return fields
+
+
+def read_origin(parts: Sequence[Any]) -> Origin:
+    """From JSON. Raises ValueError or TypeError where it is none."""
+    origin = Origin(*parts)
+    if [type(one) for one in origin] != [str, int, int]:
+        raise ValueError(f"origin is {parts!r:.80}, not topic, partition and offset")
+    return origin
+
+
+def read_listened(fields: Mapping[str, Any]) -> Listened:
+    """From JSON, with its link. Raises KeyError or RecordError where it is none."""
+    link, body = fields["link"], {name: one for name, one in fields.items() if name != "link"}
+    record = _from_json(str(link), Listened, {"kind": KINDS[Listened], **body})
+    assert isinstance(record, Listened)
+    return record
 
 
 def _decode_frames(link: str, value: bytes) -> FramesReceived:

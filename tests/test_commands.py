@@ -80,6 +80,9 @@ def test_a_command_comes_back_from_its_octets(command: Command) -> None:
     assert decode_command(encode_command(command), command.id, MISSION) == command
     passed = Given(vehicle="ingenuity", origin=Origin("relay.commands", 1, 7), command=command)
     assert decode_given(encode_given(passed)) == passed
+    for name, other in {"id": 7, "vehicle": None, "origin": ["relay.commands", "x", 7]}.items():
+        with pytest.raises(ValueError, match=r"is not of a vehicle|not topic, partition and offset"):
+            decode_given(orjson.dumps({**orjson.loads(encode_given(passed)), name: other}))
 
 
 def test_there_is_one_of_every_kind_here_and_the_topic_has_all_kinds() -> None:

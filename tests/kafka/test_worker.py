@@ -163,6 +163,11 @@ async def _publish_bad(kafka: str, namespace: str) -> dict[str, int]:
         ("bad_headers", frames, b"rover-a", good.value, [*headers, ("x", bytes(16 << 10))], 0),
         ("bad_headers", frames, b"rover-a", good.value, [*headers, *((f"x{one}", b"") for one in range(64))], 0),
         ("undecodable", telemetry, b"ingenuity", b'{"a": 1}', list(of_telemetry.headers), 0),
+        *(
+            ("undecodable", telemetry, b"ingenuity", orjson.dumps(body | changed), list(of_telemetry.headers), 0)
+            for body in [orjson.loads(of_telemetry.value)]
+            for changed in ({"origin": ["f", 0, "x"]}, {"earth_receive_time": 0.5}, {"vehicle": "sojourner"})
+        ),
         ("unknown_vehicle", telemetry, b"sojourner", of_telemetry.value, list(of_telemetry.headers), 0),
     ]
     async with AIOKafkaProducer(bootstrap_servers=kafka, max_request_size=8 << 20) as producer:

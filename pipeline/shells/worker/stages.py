@@ -254,6 +254,8 @@ class WatchStage:
             body = decode_given(value) if envelope.kind == "command" else decode_telemetry(value)
         except (ValueError, TypeError, KeyError, AttributeError) as fault:
             raise RecordError("undecodable", f"telemetry of {vehicle} cannot be read: {fault!r:.200}") from None
+        if body.vehicle != vehicle:
+            raise RecordError("undecodable", f"telemetry of {body.vehicle!r:.80} stands under key {vehicle}")
         return Parsed(Owner(envelope.run.id, vehicle), envelope.run, body)
 
     def repeats(self, live: Live, parsed: Parsed) -> bool:
