@@ -195,7 +195,7 @@ def _check_texts(column: Sequence[str]) -> None:
     "".join(column)
 
 
-def _check_measured(column: Sequence[float | None]) -> None:
+def _check_measured(column: Sequence[Any]) -> None:
     types = set(map(type, column))
     if not types <= _MEASURED:
         raise ValueError(f"{column!r:.60} is not measured")
