@@ -37,7 +37,7 @@ from pipeline.shells.worker.lease import Lease
 from pipeline.shells.worker.lives import Lives
 from pipeline.shells.worker.logs import log_to_stderr
 from pipeline.shells.worker.meter import Display, Meter
-from pipeline.shells.worker.pulse import Pulse
+from pipeline.shells.worker.pulse import Pulse, Readiness
 from pipeline.shells.worker.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
 from pipeline.shells.worker.tables import Tables, VersionedTable
 from pipeline.shells.worker.transport import App, credentials
@@ -88,7 +88,10 @@ class Worker:
             # worker may have nothing to do, where there are more of them than partitions, but not half of it.
             others = any(one.partitions for one in self.guards)
             if others and not guard.partitions and self.partitions[guard.lives.stage.source] == most:
-                return f"not ready: no partition of {guard.source} is assigned"
+                return (
+                    f"not ready: no partition of {guard.source} is assigned (`relaywatch topics check` says whether "
+                    "it is there)"
+                )
         return ""
 
 
@@ -249,12 +252,13 @@ async def _serve(worker: Worker, exporter: Exporter, parent: int | None) -> int:
     app = worker.app
     app.finalize()
     await app.start()
-    said_ready = False
+    readiness = Readiness()
     while not (asked.is_set() or app.should_stop or app.crashed):
-        lag, ready = worker.pulse.beat(_BEAT_SECONDS), not worker.not_ready()
-        exporter.apply([metrics.Sample(metrics.LOOP_LAG, (), lag), metrics.Sample(metrics.READY, (), ready)])
-        if ready and not said_ready:
-            said_ready = True
+        lag, reason = worker.pulse.beat(_BEAT_SECONDS), worker.not_ready()
+        exporter.apply([metrics.Sample(metrics.LOOP_LAG, (), lag), metrics.Sample(metrics.READY, (), not reason)])
+        if news := readiness.news(reason):
+            logger.warning("%s", news)
+        elif news is not None:
             logger.info("ready: state is read back, records are taken")
         if given_up := app.given_up():
             leave(EXIT_FAILED, f"Kafka's client has given up {given_up}; starting again from the state")

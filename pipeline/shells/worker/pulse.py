@@ -1,4 +1,5 @@
-"""Whether the worker gets on: what /live answers. Knows clocks and counts; knows neither Kafka nor Faust."""
+"""Whether the worker gets on: what /live answers, and what its log says of /ready. Knows clocks and counts; knows
+neither Kafka nor Faust."""
 
 import time
 from collections import deque
@@ -79,3 +80,29 @@ class Pulse:
         if without is not None and now - without.since > _UNASSIGNED_TIMES * self.limit_seconds:
             return f"stalled: for {now - without.since:.0f} s no partition has been assigned and no state read back"
         return ""
+
+
+_UNREADY_SAID_AFTER_SECONDS: Final = 10.0
+"""A rebalance takes a second or two, and is nothing to speak of."""
+
+
+@dataclass(slots=True)
+class Readiness:
+    """What is worth a line in the log, of what /ready answers now."""
+
+    clock: Callable[[], float] = time.monotonic
+    said: str | None = None
+    """None: nothing yet. Empty: that it is ready."""
+    _reason: str = ""
+    _since: float = 0.0
+
+    def news(self, reason: str) -> str | None:
+        """`reason`: why it is not ready, empty where it is. The same where it has to be said now, else None."""
+        now = self.clock()
+        if reason != self._reason:
+            self._reason, self._since = reason, now
+        lasts = now - self._since
+        if reason == self.said or (reason and lasts < _UNREADY_SAID_AFTER_SECONDS):
+            return None
+        self.said = reason
+        return reason

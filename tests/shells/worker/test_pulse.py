@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.shells.worker.pulse import LOOP_LAG_OVER_SECONDS, Pulse
+from pipeline.shells.worker.pulse import LOOP_LAG_OVER_SECONDS, Pulse, Readiness
 
 
 class Clock:
@@ -103,3 +103,17 @@ def test_to_be_without_partitions_for_long_is_a_stall_but_not_while_state_is_rea
     assert after(pulse, clock, 11).startswith("stalled: for 181 s no partition has been assigned")
     pulse.has_partitions(True, 20_000)
     assert pulse.stalled() == ""
+
+
+def test_the_log_says_what_a_worker_waits_for_and_that_it_is_ready_but_not_each_rebalance(clock: Clock) -> None:
+    readiness, start = Readiness(clock), clock.now
+    told = []
+    for seconds, reason in (
+        (0, "no state"), (9, "no state"), (11, "no state"), (15, ""), (16, ""), (20, "state is read back"), (23, ""),
+        (60, "no partition"), (69, "no partition"), (71, "no partition"), (99, "no partition"), (100, ""), (101, ""),
+    ):  # fmt: skip
+        clock.now = start + seconds
+        news = readiness.news(reason)
+        if news is not None:
+            told.append((seconds, news))
+    assert told == [(11, "no state"), (15, ""), (71, "no partition"), (100, "")]
