@@ -18,6 +18,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record import default_records, memory_records
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+from fastcrc import crc32
 
 from pipeline.topics import MAX_HEADER_OCTETS, MAX_HEADERS, UNREAD, too_many_headers
 
@@ -26,6 +27,9 @@ MOST_OCTETS: Final = 16 << 20
 over."""
 _LOG_OVERHEAD: Final = 12
 """Octets before a batch's own: its offset in eight, the length of what follows in four."""
+_CRC_AT: Final = 17
+"""Where in a batch its CRC-32C stands, and from where on it is reckoned."""
+_CRC_FROM: Final = 21
 _GZIP: Final = 31
 """zlib's window bits for it."""
 _XERIAL: Final = b"\x82SNAPPY\0"
@@ -167,6 +171,12 @@ class _Batch:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
+
+    def validate_crc(self) -> bool:
+        """As aiokafka's, but with the processor's own instructions: of a large record its check took longer than all
+        else that is done to fetch it."""
+        said = int.from_bytes(self._octets[_CRC_AT:_CRC_FROM], "big")
+        return said == crc32.iscsi(self._octets[_CRC_FROM:])
 
     def __iter__(self) -> Iterator[Any]:
         following, wrong = self._batch.base_offset, ""

@@ -178,5 +178,13 @@ def test_whatever_stands_in_a_batch_reading_it_comes_to_its_end_and_to_the_next(
     assert [one.offset for one in found] == sorted({one.offset for one in found})
 
 
+@given(at=st.integers(0, 400), flip=st.integers(0, 255))
+def test_a_batch_is_whole_where_aiokafka_says_that_it_is(at: int, flip: int) -> None:
+    octets = bytearray(batch(0, [b"one", b"x" * 300]))
+    octets[17 + at % (len(octets) - 17)] ^= flip
+    ours, theirs = BoundedRecords(bytes(octets)).next_batch(), MemoryRecords(bytes(octets)).next_batch()
+    assert ours.validate_crc() == theirs.validate_crc() == (flip == 0)
+
+
 def test_every_consumer_of_the_process_has_it_once_it_is_asked_for() -> None:
     assert fetcher.MemoryRecords is BoundedRecords
