@@ -13,14 +13,17 @@ seen by its origin, and give the same outputs however records were grouped. On K
 
 from collections.abc import Iterable, Iterator
 
+from pipeline.channels.link_state import LinkState
 from pipeline.commands import pass_on
-from pipeline.decode import LinkState, decode
+from pipeline.decode import decode, decode_together
 from pipeline.mission.model import Mission
 from pipeline.outputs import Output
 from pipeline.records import Origin, Record, Run
 from pipeline.watch import Refusal, VehicleState, obey, watch
 
-__all__ = ["LinkState", "Refusal", "VehicleState", "decode", "obey", "pass_on", "run_through", "watch"]
+__all__ = [
+    "LinkState", "Refusal", "VehicleState", "decode", "decode_together", "obey", "pass_on", "run_through", "watch",
+]  # fmt: skip
 
 
 def run_through(records: Iterable[tuple[Origin, Record]], mission: Mission, run: Run) -> Iterator[Output]:

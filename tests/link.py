@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from pipeline.decode import LinkState, decode
+from pipeline.flow import LinkState, decode
 from pipeline.mission.model import FrameFormat, Mission
 from pipeline.records import SECOND, DataEnded, FramesReceived, Listened, Origin, Record
 from pipeline.shells.files.analyze import analyze

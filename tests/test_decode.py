@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decode import LinkState, decode
 from pipeline.errors import RecordError
+from pipeline.flow import LinkState, decode
 from pipeline.mission.model import Mission
 from pipeline.records import SECOND, FramesReceived, Origin, Record
 from pipeline.simulate.frames import Heading, data_field_octets, frame

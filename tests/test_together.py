@@ -1,5 +1,5 @@
-"""Many frames of a record are taken together for speed: what comes of them, and what is kept, is to the octet what
-comes of them one by one."""
+"""Many frames of a record, and the records that wait of a link, are taken together for speed: what comes of them, and
+what is kept, is to the octet what comes of them one by one."""
 
 import random
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.channels import channel
-from pipeline.decode import LinkState, decode
+from pipeline.flow import LinkState, decode_together
 from pipeline.frames.frame import split
 from pipeline.mission.model import Mission
 from pipeline.records import FramesReceived, Origin, Record
@@ -56,15 +56,24 @@ def joined(record: Any, frames: list[tuple[int, bytes]]) -> FramesReceived:
     )  # fmt: skip
 
 
-def made(records: list[Record], mission: Mission) -> Iterator[Any]:
-    """Telemetry record by record, and now and then what is stored."""
+def made(records: list[Record], mission: Mission, cuts: frozenset[int] | None = None) -> Iterator[Any]:
+    """Telemetry record by record, and now and then what is stored. `cuts`: at these places, and where another link
+    follows, those that are taken together end; None: they are taken one by one."""
     states: dict[str, LinkState] = {}
     stored: dict[str, dict[str, Any]] = {}
+    waiting: list[tuple[Origin, Record]] = []
     for offset, record in enumerate(records):
+        waiting.append((Origin("frames", 0, offset), record))
+        is_looked_at = offset % 40 == 0
+        ends = cuts is None or offset in cuts or is_looked_at or offset + 1 == len(records)
+        if not ends and records[offset + 1].link == record.link:
+            continue
         state, chunks = states.setdefault(record.link, LinkState()), stored.setdefault(record.link, {})
-        yield [encode_telemetry(one) for one in decode(state, record, Origin("frames", 0, offset), mission)]
+        for told in decode_together(state, waiting, mission):
+            yield [encode_telemetry(one) for one in told]
+        waiting.clear()
         chunks |= state.take_changes()
-        if offset % 40 == 0:
+        if is_looked_at:
             yield {name: value for name, value in chunks.items() if value is not None}
 
 
@@ -75,19 +84,25 @@ def made(records: list[Record], mission: Mission) -> Iterator[Any]:
 def test_frames_taken_together_are_what_they_are_one_by_one(
     name: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mission = scenario(name).mission
-    records = list(disturbed(scenario_records(name)[:1200], random.Random(seed)))
-    taken: list[int] = []
+    mission, chance = scenario(name).mission, random.Random(seed)
+    records = list(disturbed(scenario_records(name)[:1200], chance))
+    frames: list[int] = []
+    spanned: list[int] = []
     stretch = channel.Channel._take_stretch
 
-    def counted(one: channel.Channel, octets: list[bytes], *more: Any) -> bool:
-        done = stretch(one, octets, *more)
-        taken.append(len(octets) if done else 0)
+    def counted(one: channel.Channel, octets: list[bytes], columns: Any, parts: Any) -> bool:
+        done = stretch(one, octets, columns, parts)
+        frames.append(len(octets) if done else 0)
+        spanned.append(len(parts) if done else 0)
         return done
 
     monkeypatch.setattr(channel.Channel, "_take_stretch", counted)
     together = list(made(records, mission))
-    assert sum(taken) > 200
-    for limit in ("channels.channel._TOGETHER", "frames.tm.TOGETHER", "frames.aos.TOGETHER", "decode.TOGETHER"):
+    assert sum(frames) > 200
+    assert max(spanned) == 1
+    cuts = frozenset(place for place in range(len(records)) if chance.random() < 0.1)
+    assert list(made(records, mission, cuts)) == together
+    assert max(spanned) > 1
+    for limit in ("channels.channel._TOGETHER", "frames.tm.TOGETHER", "frames.aos.TOGETHER", "channels.said.TOGETHER"):
         monkeypatch.setattr(f"pipeline.{limit}", NEVER)
     assert list(made(records, mission)) == together

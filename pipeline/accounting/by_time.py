@@ -6,8 +6,9 @@ from collections import Counter
 from operator import itemgetter
 
 from pipeline.accounting.account import Account, ChannelAccount
-from pipeline.channels.channel import Channel, ChannelName, Outcome
+from pipeline.channels.channel import Channel
 from pipeline.channels.expected import ExpectedLink, Role
+from pipeline.channels.outcome import ChannelName, Outcome, parts_of
 from pipeline.errors import RecordError
 from pipeline.evidence.runs import RunMap, gaps_of
 from pipeline.evidence.summary import suspect_gap
@@ -130,7 +131,7 @@ class TimedAccounting:
                 self._account.dispositions["out_of_scope"] += len(of_channel)
                 continue
             channel, outcome = link.channel(name, role), Outcome()
-            channel.channel.take(of_channel, frames, times, outcome)
+            channel.channel.take(of_channel, frames, times, parts_of(of_channel, [len(times)], [outcome]))
             self._add(channel, outcome, record.session)
 
     def _settle(self, link: _Link, session: int) -> None:

@@ -7,8 +7,9 @@ other octets a conflict, and those once more a repetition again. The same count 
 by its run.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,37 +18,25 @@ import orjson
 from pipeline.channels.chunks import from_parts, to_parts
 from pipeline.channels.going_on import columns_of, ends_of_stretches
 from pipeline.channels.history import History, Reference
+from pipeline.channels.outcome import ChannelName, Outcome, Part, parts_within
 from pipeline.channels.plausibility import REFERENCE_WITHIN, confirms, is_plausible
-from pipeline.channels.recent import NOT_ENDED, Recent, digest
+from pipeline.channels.recent import KEPT, NOT_ENDED, Recent, digest
 from pipeline.frames.frame import IMPLAUSIBLE, ONLY_IDLE_DATA, Frames
-from pipeline.frames.mavlink import Message
 from pipeline.packets.extraction import Extraction
-from pipeline.packets.lot import PacketLot
-from pipeline.packets.space_packet import SpacePacket
-from pipeline.packets.stretch import Stretch
+from pipeline.packets.stretch import Stretch, Walked
 
 MAX_HELD: Final = 3
 _CONTRADICTIONS: Final = 2
 
 _TOGETHER: Final = 16
 """From so many frames on, those that simply go on are taken as one stretch."""
-_LONGEST_STRETCH: Final = 240
-"""Less than an 8-bit count takes to go round, and less than are kept in `recent`, where a packet that ends in a stretch
-looks for the frame it began in."""
+_LONGEST_STRETCH: Final = KEPT
+"""Not more than are kept in `recent`."""
 
 NEIGHBOURS_WITHIN: Final = 3_000_000_000
 """A packet goes on in the frame with the next count if that came no later than this, where the count is small enough
 to have gone round and the channel's period is not known. Where it is not so small, after 30 s: a vehicle that started
 again counts from 0, and comes past the counts it had."""
-
-
-class ChannelName(NamedTuple):
-    scid: int
-    vcid: int
-    modulus: int
-
-    def __str__(self) -> str:
-        return f"{self.scid}.{self.vcid}.{self.modulus}"
 
 
 class Candidate(NamedTuple):
@@ -64,51 +53,6 @@ class Candidate(NamedTuple):
     side: int
     """1 if it came after the frame it disagrees with, -1 if before: on that side frames can contradict it."""
     contradictions: int
-
-
-class Accepted:
-    """The frames of a record that were accepted, in order of arrival, a column each."""
-
-    __slots__ = ("counts", "replayed", "telemetry", "times")
-
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.counts: list[int] = []
-        self.telemetry: list[bool] = []
-        self.replayed: list[bool] = []
-
-    def add(self, at: int, count: int, telemetry: bool, replayed: bool) -> None:
-        self.times.append(at)
-        self.counts.append(count)
-        self.telemetry.append(telemetry)
-        self.replayed.append(replayed)
-
-    def tell(self, at: int, count: int, replayed: bool) -> bool:
-        """The frame carries telemetry, as is now known: say so. False where it is none of this record."""
-        for place, row in enumerate(zip(self.times, self.counts, self.replayed, strict=True)):
-            if row == (at, count, replayed):
-                self.telemetry[place] = True
-                return True
-        return False
-
-
-class Outcome:
-    """What became of the frames of one record, all channels together."""
-
-    __slots__ = ("accepted", "bad_at", "dispositions", "late", "messages", "packets", "set_aside", "told_late")
-
-    def __init__(self) -> None:
-        self.dispositions: Counter[str] = Counter()
-        self.late = 0
-        self.accepted: defaultdict[ChannelName, Accepted] = defaultdict(Accepted)
-        self.packets: defaultdict[ChannelName, list[SpacePacket | PacketLot]] = defaultdict(list)
-        self.messages: list[tuple[int, ChannelName, int, Message]] = []
-        """(place in the record, channel, time, message)"""
-        self.set_aside: list[int] = []
-        self.told_late: list[tuple[ChannelName, int]] = []
-        """(channel, time) of frames of earlier records that only now are known to carry telemetry."""
-        self.bad_at: list[int] = []
-        """Times of frames found bad, also those that came in an earlier record."""
 
 
 class Channel:
@@ -133,26 +77,33 @@ class Channel:
         self._packet_parts: Counter[int] = Counter()
         """Slot of the extraction → in how many parts it is stored."""
 
-    def take(self, places: list[int], frames: Frames, times: list[int], outcome: Outcome) -> None:
-        """Frames of one record that passed their check, in order of arrival."""
-        self.recent.begin()
+    def take(self, places: list[int], frames: Frames, times: list[int], parts: Sequence[Part]) -> None:
+        """Frames that passed their check, in order of arrival, and the records that they came in."""
         if len(places) < _TOGETHER or frames.messages:
-            for place in places:
-                self._take_one(place, frames, times, outcome)
+            for part in parts:
+                self.recent.begin()
+                for place in places[part.start : part.stop]:
+                    self._take_one(place, frames, times, part.outcome)
             return
         columns = columns_of(places, frames, times)
-        done, alone, patience = 0, 0, _TOGETHER
-        for end in ends_of_stretches(columns, self.name.modulus, self.history.pause):
-            while done < end:
+        ends = ends_of_stretches(columns, self.name.modulus, self.history.pause)
+        done, alone, reach = 0, 0, _LONGEST_STRETCH
+        for number, part in enumerate(parts):
+            if done <= part.start:
+                self.recent.begin()
+            while done < part.stop:
+                end = min(ends[bisect_right(ends, done)], done + reach)
                 if done >= alone and end - done >= _TOGETHER and self._goes_on(places[done], frames, times):
-                    stop = min(end, done + _LONGEST_STRETCH)
-                    octets = [frames.octets[place] for place in places[done:stop]]
-                    if self._take_stretch(octets, columns.part(done, stop), outcome):
-                        done = stop
+                    octets = [frames.octets[place] for place in places[done:end]]
+                    if self._take_stretch(octets, columns.part(done, end), parts_within(parts[number:], done, end)):
+                        done, reach = end, _LONGEST_STRETCH
                         continue
-                    # Some frame of it needs a closer look; where many do, it is not tried again and again.
-                    alone, patience = done + patience, 2 * patience
-                self._take_one(places[done], frames, times, outcome)
+                    # Some frame of it needs a closer look: with fewer at a time it is found.
+                    if end - done > _TOGETHER:
+                        reach = max(_TOGETHER, (end - done) // 4)
+                        continue
+                    alone, reach = done + _TOGETHER, _LONGEST_STRETCH
+                self._take_one(places[done], frames, times, part.outcome)
                 done += 1
 
     def _goes_on(self, place: int, frames: Frames, times: list[int]) -> bool:
@@ -163,32 +114,40 @@ class Channel:
             return False
         return self.history.goes_on(count, at, self.newest)
 
-    def _take_stretch(self, octets: list[bytes], stretch: Stretch, outcome: Outcome) -> bool:
+    def _take_stretch(self, octets: list[bytes], stretch: Stretch, parts: Sequence[Part]) -> bool:
         """What `_take_one` does with frames that simply go on, each with the one before it. False, and nothing is done,
         where the packets of one of them have to be looked at by themselves."""
         frames = len(octets)
         if self.extraction is None:
-            telemetry, ended = np.zeros(frames, np.bool_), np.full(frames, NOT_ENDED)
+            walked = Walked.without_packets(frames, NOT_ENDED)
+        elif (found := self.extraction.add_together(stretch, NOT_ENDED)) is not None:
+            walked = found
         else:
-            walked = self.extraction.add_together(stretch, NOT_ENDED)
-            if walked is None:
-                return False
-            telemetry, ended = walked.telemetry, walked.ended
-            if len(walked.packets.starts):
-                outcome.packets[self.name].append(walked.packets)
+            return False
         self.newest = int(stretch.at[-1])
         self.history.extend(frames, self.newest)
-        self.recent.extend(stretch.counts, stretch.at, list(map(digest, octets)), ended)
-        idle = int(np.count_nonzero(stretch.pointers == ONLY_IDLE_DATA))
-        for word, number in (("idle", idle), ("good", frames - idle)):
-            if number:
-                outcome.dispositions[word] += number
-        accepted = outcome.accepted[self.name]
-        accepted.times += stretch.at.tolist()
-        accepted.counts += stretch.counts.tolist()
-        accepted.telemetry += telemetry.tolist()
-        accepted.replayed += (~stretch.live).tolist()
-        self._hear_of_others(outcome)
+        digests = np.array([digest(frame) for frame in octets], np.uint64)
+        is_idle = stretch.pointers == ONLY_IDLE_DATA
+        remembered = stretch.counts, stretch.at, digests, walked.ended
+        columns = [column.tolist() for column in (stretch.at, stretch.counts, walked.telemetry, ~stretch.live)]
+        ends_at = walked.begun_ended_at
+        for start, stop, outcome, begins in parts:
+            if begins:
+                self.recent.begin()
+            known = start
+            if ends_at is not None and stretch.at[start] <= ends_at <= stretch.at[stop - 1]:
+                # Before more frames are known: they may push out the one it began in.
+                known = int(stretch.at.searchsorted(ends_at)) + 1
+                self.recent.extend(*remembered, slice(start, known))
+                self._hear_of_others(outcome)
+            self.recent.extend(*remembered, slice(known, stop))
+            outcome.accepted[self.name].extend(*(column[start:stop] for column in columns))
+            idle = int(np.count_nonzero(is_idle[start:stop]))
+            outcome.count("idle", idle)
+            outcome.count("good", stop - start - idle)
+            packets = walked.packets.ended_within(int(stretch.at[start]), int(stretch.at[stop - 1]))
+            if len(packets.starts):
+                outcome.packets[self.name].append(packets)
         return True
 
     def _take_one(self, place: int, frames: Frames, times: list[int], outcome: Outcome) -> None:

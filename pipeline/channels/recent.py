@@ -10,7 +10,7 @@ next lot takes its number.
 import base64
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
@@ -94,13 +94,15 @@ class Recent:
         self._count_in(1)
 
     def extend(
-        self, counts: npt.NDArray[Any], at: npt.NDArray[np.int64], digests: Sequence[int], ended: npt.NDArray[np.int64]
-    ) -> None:
+        self, counts: npt.NDArray[Any], at: npt.NDArray[np.int64], digests: npt.NDArray[np.uint64],
+        ended: npt.NDArray[np.int64], which: slice = slice(None),
+    ) -> None:  # fmt: skip
         """The same of many: at most as many as are kept. `ended`: NOT_ENDED, or when a packet ended."""
-        frames = len(counts)
+        frames = len(counts[which])
         start = self.next % _RING
         cut = min(frames, _RING - start)
-        for ring, column in zip(self._rings, (counts, at, np.array(digests, np.uint64), ended), strict=True):
+        for ring, column in zip(self._rings, (counts, at, digests, ended), strict=True):
+            column = column[which]
             ring[start : start + cut] = column[:cut]
             if cut < frames:
                 ring[: frames - cut] = column[cut:]
@@ -118,10 +120,11 @@ class Recent:
             self._changed.add(lots[-1].first)
             self.next += min(frames, room)
             frames -= min(frames, room)
-        while len(lots) > 1 and lots[1].first <= self.next - KEPT:
-            first, number = lots.pop(0)
-            self._changed.discard(first)
-            self._dropped.add(number)
+            # Before another is begun, which takes the lowest number that is free.
+            while len(lots) > 1 and lots[1].first <= self.next - KEPT:
+                first, number = lots.pop(0)
+                self._changed.discard(first)
+                self._dropped.add(number)
 
     def _begin_lot(self) -> None:
         used = {lot.number for lot in self._lots}

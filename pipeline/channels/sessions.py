@@ -44,6 +44,11 @@ def _stretches(record: Record) -> Iterable[int]:
     return (at // STRETCH,)
 
 
+def tells_no_more(record: Record, than: Record) -> bool:
+    """Whether all that it tells of is of the other's session and of ten minutes that the other told of too."""
+    return record.session == than.session and set(_stretches(record)) <= set(_stretches(than))
+
+
 def _pack(sessions: set[int]) -> bytes:
     return struct.pack(f">{len(sessions)}q", *sorted(sessions))
 

@@ -53,9 +53,13 @@ class PacketLot(NamedTuple):
 
     @classmethod
     def _of_lots(cls, lots: Sequence["PacketLot"]) -> "PacketLot":
-        moved = np.cumsum([0, *(len(lot.octets) for lot in lots[:-1])])
+        if all(lot.octets is lots[0].octets for lot in lots):  # parts of one
+            moved, octets = np.zeros(len(lots), np.int64), lots[0].octets
+        else:
+            moved = np.cumsum([0, *(len(lot.octets) for lot in lots[:-1])])
+            octets = np.concatenate([lot.octets for lot in lots])
         return cls(
-            octets=np.concatenate([lot.octets for lot in lots]),
+            octets=octets,
             starts=np.concatenate([lot.starts + by for lot, by in zip(lots, moved, strict=True)]),
             stops=np.concatenate([lot.stops + by for lot, by in zip(lots, moved, strict=True)]),
             apids=np.concatenate([lot.apids for lot in lots]),
@@ -72,8 +76,13 @@ class PacketLot(NamedTuple):
             yield True, self.those(self.live)
             yield False, self.those(~self.live)
 
-    def those(self, which: Flags | Numbers) -> "PacketLot":
-        """The packets that a mask or their places choose."""
+    def ended_within(self, first: int, last: int) -> "PacketLot":
+        """Of packets in ascending time those from one time to another, both of them too."""
+        start, stop = int(self.at.searchsorted(first)), int(self.at.searchsorted(last, "right"))
+        return self if stop - start == len(self.at) else self.those(slice(start, stop))
+
+    def those(self, which: Flags | Numbers | slice) -> "PacketLot":
+        """The packets that a mask, a slice or their places choose."""
         return PacketLot(
             self.octets, self.starts[which], self.stops[which], self.apids[which], self.at[which], self.live[which]
         )  # fmt: skip

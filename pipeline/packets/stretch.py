@@ -68,6 +68,13 @@ class Walked(NamedTuple):
     """The same as `ended`, for the frames before the stretch."""
     tail: Tail | None
 
+    @classmethod
+    def without_packets(cls, frames: int, not_ended: int) -> "Walked":
+        """Of so many frames of which nobody wants packets."""
+        none = np.zeros(0, np.int64)
+        packets = PacketLot(np.zeros(0, np.uint8), none, none, none, none, np.zeros(0, np.bool_))
+        return cls(np.zeros(frames, np.bool_), np.full(frames, not_ended), packets, None, None)
+
 
 def walk(stretch: Stretch, begun: Begun | None, near: int | None, wanted: Flags, not_ended: int) -> Walked | None:
     """None where a frame has to be looked at by itself.

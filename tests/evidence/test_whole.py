@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.decode import LinkState, decode
 from pipeline.evidence.stored import dump, load, pack, unpack
 from pipeline.evidence.summary import Evidence
+from pipeline.flow import LinkState, decode
 from pipeline.records import Origin
 from pipeline.telemetry import Telemetry
 from pipeline.verdicts import verdict

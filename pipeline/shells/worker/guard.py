@@ -24,8 +24,9 @@ from pipeline.records import SECOND, Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.log_offsets import ends_of, first_offset_from, first_record_from
+from pipeline.shells.worker.folding import Folded
 from pipeline.shells.worker.inbox import Inbox, Waiting
-from pipeline.shells.worker.lives import Folded, Lives, Place
+from pipeline.shells.worker.lives import Lives, Place
 from pipeline.shells.worker.meter import Meter
 from pipeline.shells.worker.stages import Incoming
 from pipeline.shells.worker.tables import VersionedTable

@@ -5,17 +5,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import chain
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-from pipeline import metrics, topics
 from pipeline.errors import RecordError
 from pipeline.measures.links import LinkCounts
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, OriginKind, Run
-from pipeline.shells.worker.stages import Incoming, Live, Outgoing, Parsed, Stage
+from pipeline.shells.worker.folding import Folded, FoldError, Folding
+from pipeline.shells.worker.stages import Incoming, Live, Parsed, Stage
 from pipeline.shells.worker.versions import Change, ChunkTooLargeError, Entry, Owner, StateError, Versions
-from pipeline.topics import Rejected, TopicName
 
 logger = logging.getLogger(__name__)
 
@@ -30,28 +28,6 @@ _OVER: Final = b'"over":true'
 _LIVES_KEPT: Final = 64
 IDLE_SECONDS: Final = 60.0
 """A state that is not used for so long is put away."""
-_OVERHEAD_OCTETS: Final = 4 << 10
-_REJECTED_HEADER_OCTETS: Final = 64 << 10
-
-
-@dataclass(slots=True)
-class Folded:
-    """What a batch came to, before any of it is written."""
-
-    outgoing: list[Outgoing] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    rejected: list[tuple[Origin, RecordError]] = field(default_factory=list)
-    repeated: int = 0
-    touched: dict[Owner, tuple[Live, int]] = field(default_factory=dict)
-    """State and source partition of each owner that the batch changed."""
-
-    def add(self, other: "Folded") -> None:
-        """What the next part of the batch came to; the states that both touched are the same."""
-        self.outgoing += other.outgoing
-        self.samples += other.samples
-        self.rejected += other.rejected
-        self.repeated += other.repeated
-        self.touched |= other.touched
 
 
 class Part(NamedTuple):
@@ -70,14 +46,6 @@ class _Began(NamedTuple):
 
 Place = tuple[str, OriginKind]
 """A link or vehicle, and the origin of runs."""
-
-
-class _FoldError(Exception):
-    """A record that failed half-way: the states at hand may hold a part of it."""
-
-    def __init__(self, origin: Origin, fault: RecordError) -> None:
-        super().__init__(str(fault))
-        self.origin, self.fault = origin, fault
 
 
 @dataclass(slots=True)
@@ -125,16 +93,17 @@ class Lives:
         A record that cannot be taken is rejected and changes no state, also where that shows only half-way through:
         the batch is then folded again without it. So are those that are `refused`. Raises StateError.
         """
-        refused = dict(refused or {})
+        refused, together = dict(refused or {}), True
         while True:
-            folded = Folded()
+            folding = Folding(self.stage, self.namespace, self._live, refused, together)
             try:
-                for incoming in batch:
-                    self._take(incoming, refused.get(incoming.origin), folded)
-                return folded
-            except _FoldError as half_way:
-                refused[half_way.origin] = half_way.fault
-                self._let_go(folded)
+                return folding.take(batch)
+            except FoldError as half_way:
+                self._let_go(folding.folded)
+                if len(half_way.origins) > 1:
+                    together = False
+                else:
+                    refused[half_way.origins[0]] = half_way.reason
 
     def _let_go(self, folded: Folded) -> None:
         """Of the states that it touched: they are read again from storage, as they were."""
@@ -219,59 +188,8 @@ class Lives:
                 place, began = (owner.name, head["origin"]), _Began(head.get("began_at", head["touched_at"]), owner)
                 self.newest[place] = max(self.newest.get(place, began), began)
 
-    def _take(self, incoming: Incoming, refused: RecordError | None, folded: Folded) -> None:
-        try:
-            if refused is not None:
-                raise refused
-            parsed = self._parse(incoming)
-            live = self._live(parsed.owner, parsed)
-            if incoming.origin.offset <= live.offset or self.stage.repeats(live, parsed):
-                folded.repeated += 1
-                return
-        except RecordError as fault:
-            folded.outgoing.append(self._rejected(incoming, fault))
-            folded.samples.append(Sample(metrics.REJECTED, (fault.reason,), 1))
-            folded.rejected.append((incoming.origin, fault))
-            return
-        folded.touched[parsed.owner] = live, incoming.origin.partition
-        made, counted = self._fold_one(live, parsed, incoming)
-        live.offset = incoming.origin.offset
-        live.touched_at = max(live.touched_at, incoming.timestamp)
-        live.began_at = live.began_at or incoming.timestamp
-        folded.outgoing += made
-        folded.samples += counted
-
-    def _parse(self, incoming: Incoming) -> Parsed:
-        try:
-            return self.stage.parse(incoming)
-        except (RecordError, MemoryError):
-            raise
-        except Exception as fault:
-            raise _program_fault(incoming.origin, fault) from fault
-
-    def _fold_one(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
-        try:
-            made, counted = self.stage.fold(live, parsed, incoming)
-            for one in made:
-                self._check_length(one)
-        except RecordError as fault:
-            raise _FoldError(incoming.origin, fault) from fault
-        except MemoryError:
-            raise
-        except Exception as fault:
-            raise _FoldError(incoming.origin, _program_fault(incoming.origin, fault)) from fault
-        return made, counted
-
-    def _check_length(self, one: Outgoing) -> None:
-        """Kafka would refuse it, and this batch would fail for ever."""
-        message = one.message
-        name = message.topic.removeprefix(f"{self.namespace}.")
-        limit = topics.TOPICS[cast(TopicName, name)].max_message_octets
-        octets = len(message.key) + len(message.value) + sum(map(len, chain.from_iterable(message.headers)))
-        if octets + _OVERHEAD_OCTETS > limit:
-            raise RecordError("too_large", f"it makes a record of {octets} octets in {name}, which takes {limit}")
-
-    def _live(self, owner: Owner, parsed: Parsed) -> Live:
+    def _live(self, parsed: Parsed) -> Live:
+        owner = parsed.owner
         live = self.at_hand.pop(owner, None)
         if live is None:
             live = self._open(owner, parsed)
@@ -319,24 +237,3 @@ class Lives:
             ) from fault
         live.touched_at, live.began_at = head["touched_at"], head.get("began_at", head["touched_at"])
         return live
-
-    def _rejected(self, incoming: Incoming, fault: RecordError) -> Outgoing:
-        logger.warning("%s rejected (%s): %s", incoming.origin, fault.reason, fault)
-        key = incoming.key if incoming.key is None else incoming.key[:_REJECTED_HEADER_OCTETS]
-        rejected = Rejected(
-            reason=fault.reason, message=f"{fault!s:.2000}", origin=incoming.origin, key=key,
-            headers=_bounded(incoming.headers), value=incoming.value,
-        )  # fmt: skip
-        run = topics.run_of(incoming.headers)
-        return Outgoing(topics.rejected_message(self.namespace, rejected, run, incoming.timestamp), 0)
-
-
-def _bounded(headers: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    octets = sum(len(name) + len(value or b"") for name, value in headers.items())
-    return headers if octets <= _REJECTED_HEADER_OCTETS else {}
-
-
-def _program_fault(origin: Origin, fault: Exception) -> RecordError:
-    """A fault of ours that a record brought out: the record is kept in the rejected topic and the stream goes on."""
-    logger.error("%s brought out a fault of the program", origin, exc_info=fault)
-    return RecordError("program_fault", f"a fault of the program, please report it: {fault!r}")

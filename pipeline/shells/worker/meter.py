@@ -10,7 +10,8 @@ from typing import Final, Protocol
 from pipeline import metrics
 from pipeline.metrics import ORIGINS, Sample, Series, births
 from pipeline.records import SECOND
-from pipeline.shells.worker.lives import Folded, Lives, Place
+from pipeline.shells.worker.folding import Folded
+from pipeline.shells.worker.lives import Lives, Place
 from pipeline.shells.worker.versions import Owner
 
 logger = logging.getLogger(__name__)

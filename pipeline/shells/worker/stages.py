@@ -1,12 +1,12 @@
 """The stages as the worker runs them: one record in, its outputs and metrics out. Knows records and topics;
 knows no Kafka client."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from pipeline import flow, metrics, topics
-from pipeline.channels.sessions import MOST_SESSIONS
+from pipeline.channels.sessions import MOST_SESSIONS, tells_no_more
 from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.flow import Refusal
@@ -29,7 +29,7 @@ class State(Protocol):
 class Flow:
     """The pure functions and the states they carry: those of `pipeline.flow`, but for tests."""
 
-    decode: Callable[[Any, Record, Origin, Mission], tuple[Telemetry, ...]]
+    decode: Callable[[Any, Sequence[tuple[Origin, Record]], Mission], list[tuple[Telemetry, ...]]]
     watch: Callable[[Any, Telemetry, Mission, Run], tuple[Output, ...]]
     obey: Callable[[Any, Given, Mission, Run], tuple[Output | Refusal, ...]]
     new_link_state: Callable[[], State]
@@ -39,7 +39,7 @@ class Flow:
 
 
 PURE_FLOW: Final = Flow(
-    decode=flow.decode, watch=flow.watch, obey=flow.obey,
+    decode=flow.decode_together, watch=flow.watch, obey=flow.obey,
     new_link_state=flow.LinkState, restore_link_state=flow.LinkState.restore,
     new_vehicle_state=flow.VehicleState, restore_vehicle_state=flow.VehicleState.restore,
 )  # fmt: skip
@@ -91,6 +91,17 @@ class Parsed(NamedTuple):
     body: Any
 
 
+class Taken(NamedTuple):
+    """A record that is to be folded."""
+
+    parsed: Parsed
+    incoming: Incoming
+
+
+Made = tuple[list[Outgoing], list[Sample]]
+"""What one record came to."""
+
+
 class Stage(Protocol):
     """What differs between the agents."""
 
@@ -110,11 +121,16 @@ class Stage(Protocol):
     def parse(self, incoming: Incoming) -> Parsed:
         """Raises RecordError where the record cannot be taken."""
 
-    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]: ...
+    def fold(self, live: Live, taken: Sequence[Taken]) -> list[Made]:
+        """What each of these records of one owner came to, one after the other."""
 
     def repeats(self, live: Live, parsed: Parsed) -> bool:
         """Whether the state contains it already, though it stands at a new offset. Raises RecordError where it could
         not be taken for what the state holds."""
+
+    def goes_with(self, before: Parsed, parsed: Parsed) -> bool:
+        """Whether a record of an owner may be folded together with the one before it: where that is taken, `repeats`
+        need not be asked again."""
 
     def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live: ...
 
@@ -147,11 +163,14 @@ class DecodeStage:
         _check_partition(incoming, topics.link_partition(self.mission, link, self.partitions["frames"]), link)
         return Parsed(Owner(envelope.run.id, link), envelope.run, decode_record(link, incoming.value or b""))
 
-    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+    def fold(self, live: Live, taken: Sequence[Taken]) -> list[Made]:
+        told = self.flow.decode(live.state, [(one.incoming.origin, one.parsed.body) for one in taken], self.mission)
+        return [self._made(live, one, of_record) for one, of_record in zip(taken, told, strict=True)]
+
+    def _made(self, live: Live, taken: Taken, told: tuple[Telemetry, ...]) -> Made:
+        parsed, incoming = taken
         outgoing: list[Outgoing] = []
-        samples: list[Sample] = []
-        told = self.flow.decode(live.state, parsed.body, incoming.origin, self.mission)
-        samples += lateness(told, parsed.run.origin)
+        samples: list[Sample] = [*lateness(told, parsed.run.origin)]
         for telemetry in told:
             message = topics.telemetry_message(self.namespace, telemetry, parsed.run, incoming.timestamp)
             place = topics.vehicle_partition(self.mission, telemetry.vehicle, self.partitions["telemetry"])
@@ -167,6 +186,10 @@ class DecodeStage:
                 "tell of the same ten minutes",
             )
         return False
+
+    def goes_with(self, before: Parsed, parsed: Parsed) -> bool:
+        # Where there was room for the session of the one, there is for the other.
+        return parsed.run == before.run and tells_no_more(parsed.body, before.body)
 
     def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
         state = self.flow.new_link_state() if chunks is None else self.flow.restore_link_state(chunks)
@@ -213,14 +236,19 @@ class CommandStage:
             )  # fmt: skip
         return Parsed(Owner(envelope.run.id, vehicle), envelope.run, command)
 
-    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
-        outgoing: list[Outgoing] = []
+    def fold(self, live: Live, taken: Sequence[Taken]) -> list[Made]:
+        return [(list(self._passed_on(one)), []) for one in taken]
+
+    def _passed_on(self, taken: Taken) -> Iterator[Outgoing]:
+        parsed, incoming = taken
         for given in flow.pass_on(parsed.body, incoming.origin, self.mission):
             place = topics.vehicle_partition(self.mission, given.vehicle, self.partitions["telemetry"])
-            outgoing.append(Outgoing(topics.given_message(self.namespace, given, parsed.run), place))
-        return outgoing, []
+            yield Outgoing(topics.given_message(self.namespace, given, parsed.run), place)
 
     def repeats(self, live: Live, parsed: Parsed) -> bool:
+        return False
+
+    def goes_with(self, before: Parsed, parsed: Parsed) -> bool:
         return False
 
     def open(self, chunks: Mapping[str, Any] | None, counts: LinkCounts, offset: int, run: Run) -> Live:
@@ -261,7 +289,14 @@ class WatchStage:
     def repeats(self, live: Live, parsed: Parsed) -> bool:
         return isinstance(live.state, flow.VehicleState) and live.state.contains(parsed.body.origin)
 
-    def fold(self, live: Live, parsed: Parsed, incoming: Incoming) -> tuple[list[Outgoing], list[Sample]]:
+    def goes_with(self, before: Parsed, parsed: Parsed) -> bool:
+        return False
+
+    def fold(self, live: Live, taken: Sequence[Taken]) -> list[Made]:
+        return [self._made(live, one) for one in taken]
+
+    def _made(self, live: Live, taken: Taken) -> Made:
+        parsed, incoming = taken
         outgoing: list[Outgoing] = []
         samples: list[Sample] = []
         for output in self._outputs(live, parsed):

@@ -145,6 +145,20 @@ def test_what_is_kept_of_records_of_many_frames_does_not_depend_on_batches_or_re
     assert found[0] == found[1] == found[2]
 
 
+def test_records_of_several_runs_come_out_in_the_order_in_which_they_came() -> None:
+    """Those of one run are folded together, though others stand between them."""
+    runs = [RUN, Run(id="run-2", origin="replay")]
+    mixed = [arrival(record, 2 * place + which, run)
+             for place, record in enumerate(scenario_records("frames-late")[:60])
+             for which, run in enumerate(runs)]  # fmt: skip
+    together, alone = decode_log(), decode_log()
+    together.take(mixed)
+    for one in mixed:
+        alone.take([one])
+    assert together.outgoing == alone.outgoing
+    assert together.contents() == alone.contents()
+
+
 def take_in_parts(log: Log, records: list[Incoming], chance: random.Random, largest: int) -> None:
     for batch in batches(records, chance, largest):
         log.take(batch)
@@ -164,9 +178,9 @@ def test_a_record_that_was_taken_is_not_taken_again() -> None:
 def failing(at: Origin, fault: Exception) -> DecodeStage:
     """A decode with a fault that one record brings out, after it has changed the state."""
 
-    def decode(state, record, origin, mission):  # type: ignore[no-untyped-def]
-        told = PURE_FLOW.decode(state, record, origin, mission)
-        if origin == at:
+    def decode(state, records, mission):  # type: ignore[no-untyped-def]
+        told = PURE_FLOW.decode(state, records, mission)
+        if any(origin == at for origin, _ in records):
             raise fault
         return told
 

@@ -12,7 +12,7 @@ from pipeline.measures.share import RecentShare
 from pipeline.metrics import Sample
 from pipeline.records import Run
 from pipeline.shells.worker.exporter import Exporter
-from pipeline.shells.worker.lives import Folded
+from pipeline.shells.worker.folding import Folded
 from pipeline.shells.worker.meter import Meter
 from pipeline.shells.worker.stages import Incoming
 from tests.build import scenario_records

@@ -1,0 +1,110 @@
+"""What the packets and messages of records say of a vehicle, as columns. Knows which reader a packet needs; does not
+know how a packet came to be whole."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress, groupby
+from operator import itemgetter
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.channels.expected import ExpectedLink
+from pipeline.channels.link_state import LinkState
+from pipeline.channels.outcome import Outcome
+from pipeline.packets.columns import TOGETHER, ColumnReader, merged
+from pipeline.packets.lot import PacketLot
+from pipeline.packets.mavlink import OnBoard, learn
+from pipeline.packets.space_packet import SpacePacket
+from pipeline.packets.values import Sample, sample
+
+Columns = tuple[tuple[Any, ...], ...]
+"""Relay receive times, and the columns of `values.Sample`."""
+Said = list[tuple[bool, Columns]]
+"""Of one record what is live and what is recorded, live first."""
+
+_NOTHING: Final[Columns] = ((),) * (1 + len(Sample._fields))
+_OfRecord = tuple[int, SpacePacket | PacketLot]
+"""The place of a record among those that are taken together, and packets that became whole in it."""
+
+
+def said(state: LinkState, expected: ExpectedLink, vehicle: int, outcomes: Sequence[Outcome]) -> list[Said]:
+    """What each record says of a vehicle, in the order in which packets became whole. `vehicle`: its place."""
+    if expected.link.format == "mavlink":
+        return [list(_by_messages(state, expected, vehicle, outcome)) for outcome in outcomes]
+    live: list[_OfRecord] = []
+    recorded: list[_OfRecord] = []
+    for number, outcome in enumerate(outcomes):
+        for name in sorted(outcome.packets):
+            role = expected.role(name.scid, name.vcid)
+            if role is None or role.vehicle != vehicle:
+                continue
+            for one in outcome.packets[name]:
+                if not role.live:
+                    recorded.append((number, one))
+                elif isinstance(one, SpacePacket):
+                    (live if one.live else recorded).append((number, one))
+                else:
+                    for is_live, part in one.by_live():
+                        (live if is_live else recorded).append((number, part))
+    found: list[Said] = [[] for _ in outcomes]
+    for is_live, packets in ((True, live), (False, recorded)):
+        for number, columns in _read(packets, expected.readers[vehicle]):
+            if columns[0]:
+                found[number].append((is_live, columns))
+    return found
+
+
+def _read(packets: Sequence[_OfRecord], readers: Mapping[int, ColumnReader]) -> Iterator[tuple[int, Columns]]:
+    """What the packets of each record say; those that say nothing are left out."""
+    sizes = [1 if isinstance(one, SpacePacket) else len(one.at) for _, one in packets]
+    if sum(sizes) < TOGETHER:
+        for number, some in groupby(packets, key=itemgetter(0)):
+            yield number, _read_each([one for _, one in some], readers)
+        return
+    columns = _read_together(PacketLot.joined([one for _, one in packets]), readers)
+    says = None
+    if all(None in column for column in columns[1:]):
+        says = [any(value is not None for value in row) for row in zip(*columns[1:], strict=True)]
+    start = 0
+    for number, of_record in groupby(zip(packets, sizes, strict=True), key=lambda one: one[0][0]):
+        stop = start + sum(size for _, size in of_record)
+        parts = [column[start:stop] for column in columns]
+        if says is not None:
+            parts = [list(compress(part, says[start:stop])) for part in parts]
+        yield number, tuple(map(tuple, parts))
+        start = stop
+
+
+def _read_each(packets: Sequence[SpacePacket | PacketLot], readers: Mapping[int, ColumnReader]) -> Columns:
+    alone = [one for some in packets for one in (some.packets() if isinstance(some, PacketLot) else (some,))]
+    found = [(packet.at, *row) for packet in alone if (row := readers[packet.apid].sample(packet.octets))]
+    return tuple(zip(*found, strict=True)) if found else _NOTHING
+
+
+def _read_together(lot: PacketLot, readers: Mapping[int, ColumnReader]) -> list[list[Any]]:
+    apid = int(lot.apids[0])
+    if not np.count_nonzero(lot.apids != apid):
+        columns = readers[apid].read(lot)
+    else:
+        places = {apid: np.flatnonzero(lot.apids == apid) for apid in set(lot.apids.tolist())}
+        columns = merged(*((which, readers[apid].read(lot.those(which))) for apid, which in places.items()))
+    return [lot.at.tolist(), *columns]
+
+
+def _by_messages(
+    state: LinkState, expected: ExpectedLink, vehicle: int, outcome: Outcome
+) -> Iterator[tuple[bool, Columns]]:
+    rows: dict[bool, list[tuple[Any, ...]]] = {}
+    meanings = expected.vehicles[vehicle].meanings
+    # In order of arrival over all components: what one says is read together with what another said last.
+    for _, name, at, message in sorted(outcome.messages, key=lambda row: row[0]):
+        role = expected.role(name.scid, name.vcid, state.first_heard)
+        if role is None or role.vehicle != vehicle:
+            continue
+        known, values = learn(state.on_board.get(message.system, OnBoard()), message, at)
+        state.on_board[message.system] = known
+        found = None if values is None else sample(meanings, values)
+        if found is not None:
+            rows.setdefault(role.live, []).append((at, *found))
+    for live in sorted(rows, reverse=True):
+        yield live, tuple(zip(*rows[live], strict=True))
