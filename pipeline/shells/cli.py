@@ -45,7 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return RAN
     except OSError as fault:
         if fault.errno not in _NO_ROOM:
-            raise
+            if fault.filename is None:
+                raise
+            # A name that is too long, a folder that may not be entered: nobody else has spoken of it.
+            sys.stderr.write(f"relaywatch: {os.fsdecode(fault.filename)}: {fault.strerror}\n")
+            return COULD_NOT_RUN
         _write_no_more()
         sys.stderr.write(f"relaywatch: {os.strerror(fault.errno)}: the output is not whole\n")
         return COULD_NOT_RUN

@@ -14,6 +14,7 @@ from typing import Final
 import orjson
 
 from pipeline.errors import RelayWatchError
+from pipeline.shells.files.whole_file import whole_file
 
 NOTES: Final = "relaywatch-backfill"
 """Folder of the notes, one a recording; Prometheus looks at nothing in its own folder that has no name of a block."""
@@ -97,16 +98,10 @@ def write_text(text: Iterable[str], file: Path) -> None:
     """Whole, or not at all, but for what is no file, as /dev/stdout or a pipe: that is written to, and never replaced.
 
     Raises BackfillError."""
-    place = file.resolve()
-    partial = place.with_name(f".{place.name}.partial")
     try:
-        if place.exists() and not place.is_file():
+        with whole_file(file) as place:
             _write(text, place)
-        else:
-            _write(text, partial)
-            partial.replace(place)
     except OSError as fault:
-        partial.unlink(missing_ok=True)
         raise BackfillError(f"{file}: {fault.strerror}") from None
 
 

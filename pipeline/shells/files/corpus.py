@@ -14,6 +14,7 @@ from pipeline.outputs import rfc3339
 from pipeline.records import SECOND, Run
 from pipeline.shells.files.analyze import analyze
 from pipeline.shells.files.simulate import read_scenario, write_scenario
+from pipeline.shells.files.whole_file import whole_file
 from pipeline.simulate.scenario import Expected, Scenario
 from pipeline.simulate.simulation import simulate
 from pipeline.simulate.truth import differences, noise
@@ -90,10 +91,12 @@ def write(names: Sequence[str], folder: Path) -> int:
                 stem = f"{read_scenario(name).name}.{frame_format}"
                 scenario, _ = write_scenario(name, folder / f"{stem}.mcap", frame_format=frame_format)
                 truth = orjson.dumps(_truth(scenario), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-                (folder / f"{stem}.truth.json").write_bytes(truth)
+                with whole_file(folder / f"{stem}.truth.json") as place:
+                    place.write_bytes(truth)
                 written += 1
             lines.append(f"| {scenario.name} | {scenario.title} |\n")
-        (folder / "README.md").write_text("".join(lines), encoding="utf-8")
+        with whole_file(folder / "README.md") as place:
+            place.write_text("".join(lines), encoding="utf-8")
     except OSError as fault:
         raise RelayWatchError(
             f"{fault.filename or folder}: {fault.strerror}; give a folder that can be written"

@@ -45,8 +45,10 @@ class RecordingWriter:
     """Writes one recording; a context manager. A chunk is closed, and so safe from a kill, after a second of receive
     time or 256 KiB."""
 
-    def __init__(self, path: Path, *, mission_text: str | None = None, namespace: str = "relay") -> None:
-        """Raises RecordingError where the file cannot be written."""
+    def __init__(
+        self, path: Path, *, mission_text: str | None = None, namespace: str = "relay", place: Path | None = None
+    ) -> None:
+        """`place`: where it is written for now, if not at `path`. Raises RecordingError where that cannot be."""
         self.path = path
         self.records = 0
         self._namespace = namespace
@@ -54,7 +56,7 @@ class RecordingWriter:
         self._log_time = 0
         self._chunk_starts_at: int | None = None
         try:
-            self._file = path.open("wb")
+            self._file = (path if place is None else place).open("wb")
         except OSError as fault:
             raise RecordingError(f"{path}: {fault.strerror}") from None
         self._writer = Writer(self._file, chunk_size=CHUNK_OCTETS, enable_data_crcs=True)

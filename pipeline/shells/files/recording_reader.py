@@ -195,16 +195,21 @@ class Recording:
                 f"{self.path.name}: the file is damaged somewhere before offset {at} of {self.size} octets: the sum "
                 f"over all its data is another; the {self._count} records read are good, others may be missing"
             )
-        stops = isinstance(fault, _CutOffError)
-        what = "is cut off" if stops else f"is damaged ({type(fault).__name__}: {fault})"
+        stops = isinstance(fault, _CutOffError) and not self._has_its_end()
+        what = "is cut off" if stops else f"is damaged ({fault!s:.200})"
         good = f"the {self._count} records before it are good"
         if self._data_is_whole:
             good = f"only its index is touched, all {self._count} records are there"
         return f"{self.path.name}: the file {what} in what follows offset {at} of {self.size} octets; {good}"
 
+    def _has_its_end(self) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(-min(self.size, len(MAGIC)), 2)
+            return file.read() == MAGIC
+
 
 class _CutOffError(Exception):
-    """The file ends inside what is being read."""
+    """The file ends inside what is being read, or what is being read says that it is longer than it is."""
 
 
 class _WholeReads:
@@ -215,8 +220,9 @@ class _WholeReads:
         self._size = size
 
     def read(self, count: int) -> bytes:
-        if count > self._size - self._file.tell():
-            raise _CutOffError
+        left = self._size - self._file.tell()
+        if count > left:
+            raise _CutOffError(f"a part of it says it has {count} octets more, {left} are left")
         return self._file.read(count)
 
 

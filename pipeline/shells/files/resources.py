@@ -59,7 +59,8 @@ def read_mission(name_or_path: str | Path) -> Mission:
 def read_text(path: Path) -> str:
     """Raises MissionError where the file cannot be read or is not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        # Windows puts a mark before UTF-8, which is no part of the text.
+        return path.read_text(encoding="utf-8-sig")
     except OSError as fault:
         raise MissionError(f"{path}: {fault.strerror}") from None
     except UnicodeDecodeError as fault:
@@ -78,4 +79,7 @@ def _find(what: str, name_or_path: str | Path, directory: Path, names: list[str]
     if str(name_or_path) in names:
         return directory / f"{name_or_path}.toml"
     kind = MissionError if what == "mission" else RelayWatchError
-    raise kind(f"{name_or_path}: no such file, and no {what} of this name; there are {', '.join(names) or 'none'}")
+    found = "it is no file" if path.exists() else "no such file"
+    raise kind(
+        f"{name_or_path or repr('')}: {found}, and no {what} of this name; there are {', '.join(names) or 'none'}"
+    )

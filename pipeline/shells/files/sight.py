@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.errors import SightError
 from pipeline.mission.load import load_mission
 from pipeline.shells.files.resources import mission_path, read_text, sight_path
+from pipeline.shells.files.whole_file import whole_file
 from pipeline.sight.ascii_grid import LONGEST_LINE, read_ascii_grid
 from pipeline.sight.plan import Entry, as_toml
 from pipeline.sight.request import Request, load_request
@@ -63,8 +64,9 @@ def write_mission(name_or_path: str, entries: Sequence[Entry], output: Path, *, 
 
 
 def write_text(path: Path, text: str) -> None:
-    """Raises SightError where the file cannot be written."""
+    """Whole, or not at all. Raises SightError where the file cannot be written."""
     try:
-        path.write_text(text, encoding="utf-8")
+        with whole_file(path) as place:
+            place.write_text(text, encoding="utf-8")
     except OSError as fault:
         raise SightError(f"{path}: {fault.strerror}") from None

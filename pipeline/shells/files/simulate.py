@@ -6,10 +6,12 @@ from pathlib import Path
 
 import tomli_w
 
+from pipeline.errors import RecordingError
 from pipeline.mission.model import FrameFormat
 from pipeline.records import Record, Run
 from pipeline.shells.files.recording import RecordingWriter
 from pipeline.shells.files.resources import mission_path, read_text, scenario_path
+from pipeline.shells.files.whole_file import whole_file
 from pipeline.simulate.load import load_scenario
 from pipeline.simulate.scenario import Order, Scenario
 from pipeline.simulate.simulation import simulate
@@ -51,6 +53,10 @@ def write_scenario(
 
 
 def write_records(records: Sequence[Record], output: Path, *, mission_text: str | None = None) -> None:
-    with RecordingWriter(output, mission_text=mission_text) as writer:
-        for record in records:
-            writer.write(record, run=Run(id="simulated", origin="test"))
+    """Whole, or not at all. Raises RecordingError where the file cannot be written."""
+    try:
+        with whole_file(output) as place, RecordingWriter(output, place=place, mission_text=mission_text) as writer:
+            for record in records:
+                writer.write(record, run=Run(id="simulated", origin="test"))
+    except OSError as fault:
+        raise RecordingError(f"{output}: {fault.strerror}") from None
