@@ -110,3 +110,12 @@ def test_a_file_that_is_no_mission_is_one_clear_refusal(octets, said, tmp_path, 
 def test_a_mission_that_is_not_there_is_named_with_those_that_are(capsys):
     assert main(["check", "perseverence"]) == 2
     assert "perseverence: no such file, and no mission of this name; there are ingenuity" in capsys.readouterr().err
+
+
+def test_a_mission_file_that_windows_wrote_is_read_and_a_folder_is_none(tmp_path, capsys):
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + mission_path("ingenuity").read_bytes().replace(b"\n", b"\r\n"))
+    assert main(["check", str(path)]) == 0
+    capsys.readouterr()
+    assert main(["check", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"relaywatch: {tmp_path}: it is no file, and no mission of this name; ")

@@ -70,7 +70,7 @@ class Guard:
         revocations = self.revocations
         assigned = sorted(one for one in self.app.consumer.assignment() if one.topic == self.source)
         self.partitions = frozenset(one.partition for one in assigned)
-        self.table.versions.keep_only(self.partitions)
+        self.table.versions.keep_only(self.partitions | self._read_back())
         ends = await ends_of(self.cluster, assigned)
         self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
         self.inbox.clear()
@@ -80,6 +80,12 @@ class Guard:
         # Taken away again while the log was asked: another recovery follows.
         self.owned = revocations == self.revocations
         self._stop_if_drained()
+
+    def _read_back(self) -> set[int]:
+        """Partitions whose changelog is read. Those of a source that was deleted are among them: when it is there again
+        Faust does not read them again, and what was forgotten would be missing."""
+        changelog = self.table.changelog_topic_name
+        return {one.partition for one in self.app.consumer.assignment() if one.topic == changelog}
 
     def starts(self) -> Mapping[TP, int]:
         """Where the streams go on. The state alone decides: what Faust commits is for people who look at the lag."""

@@ -239,6 +239,16 @@ def test_wherever_an_octet_is_damaged_no_record_is_a_wrong_one_and_none_is_missi
     assert good == whole or said is not None
 
 
+def test_a_recording_that_has_its_end_and_is_damaged_before_it_is_not_said_to_be_cut_off(nominal, tmp_path):
+    """The length of a chunk is damaged: it goes beyond the end of the file."""
+    octets = bytearray(nominal.read_bytes())
+    chunk = next(at for at, kind in stored_kinds(octets) if kind == CHUNK and at > len(octets) // 2)
+    octets[chunk + 5] ^= 0xFF
+    path = tmp_path / "longer.mcap"
+    path.write_bytes(octets)
+    assert "longer.mcap: the file is damaged (a part of it says it has " in read(path)[1]
+
+
 def test_a_chunk_that_passes_for_something_else_is_missed_by_the_counts(nominal, tmp_path):
     """Its kind, the first octet of it, is damaged: a reader skips what is of another kind."""
     octets = bytearray(nominal.read_bytes())

@@ -222,6 +222,33 @@ def test_records_that_retention_deleted_unread_are_said_and_passed_over(caplog: 
     assert "relay.frames/0: records 10 to 29 were deleted before they were read" in caplog.text
 
 
+@pytest.mark.asyncio
+async def test_a_topic_that_is_deleted_and_made_anew_under_a_worker_is_no_start_from_nothing(
+    monkeypatch: pytest.MonkeyPatch, left: list[tuple[int, str]]
+) -> None:
+    """Faust goes on from where it has read the changelog: what was forgotten meanwhile would not come again."""
+
+    async def ends_of(cluster: Cluster, places: list[TP]) -> dict[TP, tuple[int, int]]:
+        return dict.fromkeys(places, (0, 0))
+
+    monkeypatch.setattr(module, "ends_of", ends_of)
+    guard = made(Kafka())
+    entry = progress_entry(0, 49, RecentShare())
+    guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""))
+    guard.app.consumer.assignment = lambda: {TP(CHANGELOG, 0)}
+    await guard.restored()
+    assert guard.starts() == {}
+    guard.app.consumer.assignment = lambda: {TP(CHANGELOG, 0), PLACE}
+    with pytest.raises(Left):
+        await guard.restored()
+    assert left[0][0] == EXIT_NEVER_AGAIN
+    assert left[0][1].startswith("relay.frames/0 ends at 0 and the state holds its records up to 49")
+    # What another worker has is forgotten.
+    guard.app.consumer.assignment = set
+    await guard.restored()
+    assert guard.table.versions.progress == {}
+
+
 def test_a_topic_that_ends_before_its_state_was_made_anew(left: list[tuple[int, str]]) -> None:
     with pytest.raises(Left):
         _started(first=0, end=10, done=10)
