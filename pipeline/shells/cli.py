@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Final, NoReturn
 
@@ -48,10 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             if fault.filename is None:
                 raise
             # A name that is too long, a folder that may not be entered: nobody else has spoken of it.
-            sys.stderr.write(f"relaywatch: {os.fsdecode(fault.filename)}: {fault.strerror}\n")
-            return COULD_NOT_RUN
-        _write_no_more()
-        sys.stderr.write(f"relaywatch: {os.strerror(fault.errno)}: the output is not whole\n")
+            said = f"{os.fsdecode(fault.filename)}: {fault.strerror}"
+        else:
+            _write_no_more()
+            said = f"{os.strerror(fault.errno)}: the output is not whole"
+        # Where standard error is what has no room, the exit status has to say it.
+        with suppress(OSError):
+            sys.stderr.write(f"relaywatch: {said}\n")
         return COULD_NOT_RUN
 
 

@@ -12,8 +12,8 @@ from pipeline.shells.ending import run_until_signal
 from pipeline.shells.files.any_file import open_recording
 from pipeline.shells.kafka.arguments import kafka_arguments
 from pipeline.shells.kafka.clients import Cluster, log_for_people
-from pipeline.shells.kafka.pacing import pace, read_speed
-from pipeline.shells.kafka.publish import Published, check_no_live_records, named_run, new_run, publish
+from pipeline.shells.kafka.pacing import Step, pace, read_speed
+from pipeline.shells.kafka.publish import Published, Shown, check_no_live_records, named_run, new_run, publish
 from pipeline.shells.kafka.replay_progress import ReplayProgress
 from pipeline.shells.kafka.topics_admin import partitions_of_topic
 from pipeline.shells.settings import Settings, load_settings
@@ -48,11 +48,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(vars(arguments))
     speed = read_speed(arguments.speed)
-    if arguments.loop and (arguments.run or arguments.origin == "live"):
+    is_named = arguments.run is not None
+    if arguments.loop and (is_named or arguments.origin == "live"):
         raise RelayWatchError("--loop gives each lap a run of its own: leave out --run and --origin live")
-    run = (
-        named_run(arguments.run, arguments.origin) if arguments.run else new_run(arguments.file.stem, arguments.origin)
-    )
+    run = named_run(arguments.run, arguments.origin) if is_named else new_run(arguments.file.stem, arguments.origin)
     log_for_people()
     return run_until_signal(_replay(arguments, settings, speed, run))
 
@@ -70,7 +69,7 @@ async def _replay(arguments: argparse.Namespace, settings: Settings, speed: floa
         with ReplayProgress(opened.source) as progress:
             published = await publish(
                 pace(opened.source, speed), cluster, namespace=settings.namespace, mission=opened.mission,
-                partitions=partitions, run=run, shown=progress,
+                partitions=partitions, run=run, shown=_and_strangers(progress, opened.mission),
             )  # fmt: skip
         _say_published(published, opened.mission)
         faults = [*opened.source.notes, *filter(None, [opened.source.cut_off])]
@@ -82,17 +81,27 @@ async def _replay(arguments: argparse.Namespace, settings: Settings, speed: floa
     raise AssertionError("laps do not end")
 
 
+def _and_strangers(progress: ReplayProgress, mission: Mission) -> Shown:
+    """The progress, and a note at the first record of each link that the mission does not have: the replay of a day is
+    not the time to wait for it."""
+
+    def shown(step: Step, published: Published) -> None:
+        progress(step, published)
+        link = step.record.link
+        if published.links[link] == 1 and mission.link(link) is None:
+            links = ", ".join(one.name for one in mission.links)
+            progress.say(
+                f"mission {mission.name} has no link {link} (it has {links}): a worker with this mission rejects its "
+                "records"
+            )
+
+    return shown
+
+
 def _say_published(published: Published, mission: Mission) -> None:
     run = published.run
     say(f"published {published.records:,} records with {published.frames:,} frames as {_named(run)}")
-    unknown = [link for link in published.links if mission.link(link) is None]
-    if unknown:
-        links = ", ".join(one.name for one in mission.links)
-        note(
-            f"mission {mission.name} has no link {', '.join(unknown)} (it has {links}): a worker with this mission "
-            "rejects their records"
-        )
-    elif run.id:
+    if run.id and any(mission.link(link) is not None for link in published.links):
         say(f"see its alerts: relaywatch alerts --run {run.id}")
 
 

@@ -392,3 +392,9 @@ def test_a_disk_without_room_for_the_output_is_one_clear_line(unbuffered, nomina
     done = subprocess.run(shell, shell=True, capture_output=True, text=True, cwd=root(), check=False, env=environment)
     assert done.returncode == 2
     assert done.stderr == "relaywatch: No space left on device: the output is not whole\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, a disk that is always full")
+def test_a_fault_that_cannot_even_be_said_has_its_exit_status(tmp_path):
+    shell = f"{sys.executable} -m pipeline.shells.cli inspect {tmp_path} 2> /dev/full"
+    assert subprocess.run(shell, shell=True, cwd=root(), check=False).returncode == 2
