@@ -15,7 +15,8 @@ from pipeline.mission.table import Faults, Table
 from pipeline.outputs import rfc3339
 from pipeline.records import Origin, read_fields, read_origin
 
-MAX_NAME: Final = 100
+MAX_SHORT_TEXT: Final = 100
+"""Characters of who gives a command, of its id, and of the name of an entry of the plan."""
 MAX_TEXT: Final = 500
 MAX_INCIDENT_ID: Final = 400
 MAX_COMMAND_OCTETS: Final = 16 << 10
@@ -148,8 +149,10 @@ def body_of(command: Command) -> dict[str, Any]:
 def decode_command(value: bytes, command_id: str, mission: Mission) -> Command:
     """The command in a record of the commands topic, `command_id` its `ce_id`. Raises RecordError with every fault
     found."""
-    if len(command_id) > MAX_NAME:
-        raise RecordError("bad_headers", f"ce_id of a command has {len(command_id)} characters; at most {MAX_NAME}")
+    if len(command_id) > MAX_SHORT_TEXT:
+        raise RecordError(
+            "bad_headers", f"ce_id of a command has {len(command_id)} characters; at most {MAX_SHORT_TEXT}"
+        )
     if len(value) > MAX_COMMAND_OCTETS:
         raise RecordError("too_large", f"command of {len(value)} octets; at most {MAX_COMMAND_OCTETS} are taken")
     body = read_fields(value, "command")
@@ -180,13 +183,13 @@ def read_command(body: Mapping[str, Any], command_id: str, mission: Mission | No
 def _read(table: Table, command_id: str) -> Command:
     command = _CLASSES[table.text("command")]
     about: dict[str, Any] = {
-        "id": command_id, "vehicle": table.text("vehicle"), "by": _text(table, "by", MAX_NAME),
+        "id": command_id, "vehicle": table.text("vehicle"), "by": _text(table, "by", MAX_SHORT_TEXT),
         "why": _text(table, "why", MAX_TEXT), "at": _moment(table, "at"),
     }  # fmt: skip
     if issubclass(command, IncidentCommand):
         about["incident_id"] = _text(table, "incident_id", MAX_INCIDENT_ID)
     if issubclass(command, PlanCommand):
-        about["name"] = _text(table, "name", MAX_NAME)
+        about["name"] = _text(table, "name", MAX_SHORT_TEXT)
     if command is SetExpectedLoss:
         _text(table, "reason", MAX_TEXT)
     for key in ("from", "until") if issubclass(command, SetWindow | SetExpectedLoss) else ():

@@ -1,19 +1,17 @@
 """`relaywatch topics create | check`."""
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import orjson
-
+from pipeline.shells.ending import run_until_signal
 from pipeline.shells.kafka.arguments import kafka_arguments
-from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.kafka.clients import Cluster, log_for_people
 from pipeline.shells.kafka.topics_admin import Checked, TopicFound, check_topics, create_topics
 from pipeline.shells.kafka.topics_needed import Kept
 from pipeline.shells.settings import load_settings
+from pipeline.shells.terminal import say, say_json
 
 EXAMPLE = """\
   $ relaywatch topics create --kafka 127.0.0.1:9092 --partitions 8
@@ -59,17 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
         "partitions": arguments.partitions, "replication": arguments.replication,
         "kept": Kept(days=arguments.keep_days, gibibytes=arguments.keep_gib),
     }  # fmt: skip
+    log_for_people()
     found: Sequence[TopicFound | Checked]
     if arguments.verb == "create":
-        found = asyncio.run(create_topics(Cluster.of(settings), settings.namespace, **asked))
+        found = run_until_signal(create_topics(Cluster.of(settings), settings.namespace, **asked))
     else:
-        found = asyncio.run(check_topics(Cluster.of(settings), settings.namespace, **asked))
+        found = run_until_signal(check_topics(Cluster.of(settings), settings.namespace, **asked))
     width = max(len(one.name) for one in found)
     for topic in found:
         if arguments.json:
-            sys.stdout.write(orjson.dumps(asdict(topic), option=orjson.OPT_APPEND_NEWLINE).decode())
+            say_json(asdict(topic))
         else:
-            sys.stdout.writelines(f"{line}\n" for line in _lines(topic, width))
+            say("\n".join(_lines(topic, width)))
     return int(any(isinstance(one, Checked) and one.differences for one in found))
 
 

@@ -152,8 +152,8 @@ async def partitions_of(cluster: Cluster, namespace: str) -> dict[TopicName, int
         state, topic = changelog_topic(namespace, table), TOPICS[source].full_name(namespace)
         if state in there and topic in there and there[state] != there[topic]:
             faults.append(
-                f"topic {state} has {there[state]} partitions and {topic} has {there[topic]}: they must have the same "
-                "number, since state lives where its records come in; use another namespace, or make both anew"
+                f"topic {state} has partitions: {there[state]}, and {topic}: {there[topic]}; they must have the same "
+                "number, since state lives where its records come in: use another namespace, or make both anew"
             )
     if faults:
         raise TopicsError("\n".join(faults))
@@ -198,7 +198,7 @@ async def _make(client: AIOKafkaAdminClient, topics: list[NeededTopic], replicat
         # Made by another at this moment is as good as made by us.
         if code not in (0, TopicAlreadyExistsError.errno):
             reason = said[0] if said and said[0] else for_code(code).__name__
-            faults.append(f"Kafka did not make topic {name} with {replication} copies: {reason}")
+            faults.append(f"Kafka did not make topic {name} (copies: {replication}): {reason}")
     if faults:
         raise TopicsError("\n".join(faults))
     await _wait_until_led(client, {one.name for one in topics})
