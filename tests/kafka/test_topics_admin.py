@@ -50,7 +50,7 @@ async def test_another_number_of_partitions_is_named_and_not_changed(kafka: str,
 
 @pytest.mark.asyncio
 async def test_more_copies_than_brokers_is_refused_in_kafkas_words(kafka: str, namespace: str) -> None:
-    with pytest.raises(TopicsError, match=f"did not make topic {namespace}.frames with 9 copies"):
+    with pytest.raises(TopicsError, match=rf"did not make topic {namespace}\.frames \(copies: 9\): "):
         await create_topics(Cluster(kafka), namespace, replication=9)
 
 
