@@ -207,7 +207,7 @@ def _is_late(picture: Picture, telemetry: Telemetry) -> bool:
     """Whether the record brings frames of a time that a listening record before it has already covered."""
     if telemetry.kind != "received" or telemetry.relay_receive_time is None:
         return False
-    return telemetry.relay_receive_time < (picture.watermark_of(telemetry.link) or 0)
+    return telemetry.relay_receive_time < (picture.marks.get(telemetry.link) or 0)
 
 
 def _ledger(

@@ -1,9 +1,10 @@
 """The columns of one record, cut into stretches of time: each with all that the maps keep of it. Knows what a segment
 holds; knows no map, and no record but by its columns."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
-from operator import itemgetter, le, neg, sub
+from operator import itemgetter, neg
 from typing import Any
 
 from pipeline.evidence.segments import POINTS_KEPT, Key, Point, Points, Segment, smallest
@@ -18,9 +19,16 @@ Rows = Sequence[Column]
 def ends_of(times: Sequence[int], gap: int) -> list[int]:
     """The places at which instants in ascending order end a stretch: where the next comes more than `gap` later, and
     the last."""
-    if times[-1] - times[0] <= gap:
-        return [len(times)]
-    return [*(place for place, step in enumerate(map(sub, times[1:], times), 1) if step > gap), len(times)]
+    ends: list[int] = []
+    at = 0
+    while times[-1] - times[at] > gap:
+        # No step between two instants is longer than `gap` where they themselves are not further apart.
+        reached = bisect_right(times, times[at] + gap, at) - 1
+        if reached == at:
+            reached += 1
+            ends.append(reached)
+        at = reached
+    return [*ends, len(times)]
 
 
 def instants(times: Sequence[int], gap: int) -> Iterator[Segment]:
@@ -114,7 +122,7 @@ def _those(there: list[bool], rows: Rows) -> Rows:
 def _ascending(rows: Rows) -> Rows:
     """By the first column; rows of one instant stay in their order."""
     times = rows[0]
-    if all(map(le, times, times[1:])):
+    if sorted(times) == list(times):
         return rows
     return list(zip(*sorted(zip(*rows, strict=True), key=itemgetter(0)), strict=True))
 

@@ -126,7 +126,7 @@ class Views:
         if key not in self._kinds:
             self._kinds[key] = self._kind_of(key)
         named, text, lines = self._kinds[key]
-        self.touch(come.first)
+        self.touch(self._samples_since(gone, come))
         self._follow_departures(named, gone, come)
         entry = Entry(named, text, come)
         for line in lines:
@@ -136,6 +136,16 @@ class Views:
             if len(known) < CONFIRMED_BY or come.first < known[-1]:
                 times = smallest((at,) for at in (*known, *(point[0] for point in come.payload[0])))
                 self.boots[named.boot] = tuple(at for (at,) in times)[:CONFIRMED_BY]
+
+    def _samples_since(self, gone: Sequence[Segment], come: Segment) -> int:
+        """From when on the kept samples are others: where the last segment only goes on, from the first of those that
+        made room for others."""
+        goes_on = len(gone) == 1 and gone[0] is self.samples.entries[-1].segment
+        if not goes_on or gone[0].payload[0] != come.payload[0]:
+            return come.first
+        _, latest, highest, _ = gone[0].payload
+        others = {*highest} ^ {*come.payload[2]}
+        return int(min((-latest[-1][0], *(at for _, at in others))))
 
     def _follow_departures(self, key: SampleKey, gone: Sequence[Segment], come: Segment) -> None:
         """Which samples in flight come first after which ones on the ground stays as it is where a segment goes on
@@ -173,7 +183,9 @@ class Views:
     def follow_listened(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
         link, starts_at, status = key
         self.reporting.add((link, starts_at))
-        self.unreported.discard((link, starts_at))
+        if (link, starts_at) in self.unreported:
+            self.unreported.remove((link, starts_at))
+            self.change_context()  # what is known of its listening may end earlier than its frames
         if status == "running":
             self.news.add(_since(gone, come))
             self.running.add((), come.first, come.last)

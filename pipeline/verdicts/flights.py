@@ -75,7 +75,7 @@ def flights_of(picture: Picture, settled: tuple[Flight, ...] = ()) -> tuple[Flig
     after = settled[-1].over_at if settled else -EVER
     while after is not None:
         picture.reach = after
-        takeoff = _next_takeoff(picture, after)
+        takeoff = _takeoff_after(picture, after)
         if takeoff is None:
             break
         flight = _flight_from(picture, *takeoff)
@@ -88,6 +88,12 @@ def flight_at(flights: Sequence[Flight], at: int) -> Flight | None:
     """The one that covers an instant: one is over before the next takes off."""
     place = bisect_right(flights, at, key=lambda flight: flight.takeoff_at)
     return flights[place - 1] if place and flights[place - 1].covers(at) else None
+
+
+def _takeoff_after(picture: Picture, after: int) -> tuple[Values, SampleKey] | None:
+    # In the same context the watermark goes only up.
+    known_by = (after, picture.loss, picture.mission, picture.views.context)
+    return picture.remembered((__name__, "take-off"), known_by, lambda: _next_takeoff(picture, after))
 
 
 def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | None:
@@ -104,7 +110,9 @@ def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | No
         if not before:
             continue
         since = max(max(before), after)
-        if first.at - since - picture.listened_between(since, first.at) > most and first.at <= (picture.watermark or 0):
+        if first.at > (picture.watermark or 0):
+            picture.look(None)  # how long was listened until then is not known yet
+        elif first.at - since - picture.listened_between(since, first.at) > most:
             continue
         # Two frames in flight, and not one lucky frame here and another much later.
         if second.at - first.at > picture.loss and _on_ground_between(picture, first.at, second.at):

@@ -61,13 +61,16 @@ class Picture:
         self.loss: Final = self.timer(self.timers.loss_periods, self.timers.loss_seconds)
         self.links: Final = self._links()
         """The links that have said anything yet."""
+        self.marks: Final = {link: self._mark_of(link) for link in self.links}
+        """Link → the relay receive time up to which its receiver is known to have listened; None: nothing says so."""
         self.watermark: Final = self._watermark()
         """The least of the links still in session: a link in outage freezes it. Where all sessions are over, the
         highest: nobody owes anything."""
 
     def _links(self) -> tuple[str, ...]:
         spoke = {*self.views.latest, *(link for link, _ in self.evidence.undelivered.segments)}
-        return tuple(link.name for link in self.mission.links_of(self.vehicle.name) if link.name in spoke)
+        own = self.vehicle.name
+        return tuple([link.name for link in self.mission.links if own in link.vehicles and link.name in spoke])
 
     @cached_property
     def home_links(self) -> tuple[str, ...]:
@@ -189,9 +192,8 @@ class Picture:
         then nothing is known of the time between two of them, and nothing can be said of the receiver."""
         return session in self.views.reporting
 
-    def watermark_of(self, link: str) -> int | None:
-        """The relay receive time up to which this link's receiver is known to have listened: the end of its last
-        listening record; where a session has none, its last frame."""
+    def _mark_of(self, link: str) -> int | None:
+        """The end of the link's last listening record; where a session has none, its last frame."""
         listened, reached = self.views.running.of((link,)), self.evidence.reached.values
         marks = [reached[key] for key in self.views.unreported if key[0] == link and key in reached]
         if listened:
@@ -199,17 +201,10 @@ class Picture:
         return max(marks, default=None)
 
     def _watermark(self) -> int | None:
-        marks = {link: self.watermark_of(link) for link in self.links}
-        known = [mark for mark in marks.values() if mark is not None]
-        if not known:
-            return None
+        known = {link: mark for link, mark in self.marks.items() if mark is not None}
         latest = self.views.latest
-        waiting = [
-            mark
-            for link, mark in marks.items()
-            if mark is not None and link in latest and not self.is_over(latest[link])
-        ]
-        return min(waiting) if waiting else max(known)
+        waiting = [mark for link, mark in known.items() if link in latest and not self.is_over(latest[link])]
+        return min(waiting, default=max(known.values(), default=None))
 
     def listened_reaches(self, since: int, amount: int, until: int | None = None) -> int | None:
         """The instant at which the time listened since `since` reaches `amount`; None: not by the watermark, or not
@@ -302,9 +297,10 @@ class Picture:
         wanted: Callable[[SampleKey], bool] | None = None,
     ) -> Iterator[Values]:  # fmt: skip
         """The first samples of a line of `views` in (after, until], ascending; only those of the wanted keys."""
-        for values in line.samples(self.views.in_conflict, after, until, wanted):
-            self.look(values.at)
-            yield values
+        if line.reach > after:
+            for values in line.samples(self.views.in_conflict, after, until, wanted):
+                self.look(values.at)
+                yield values
         self.look(until)
 
     def last_sample(self, at: int) -> tuple[SampleKey, Values] | None:

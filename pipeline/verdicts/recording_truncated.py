@@ -14,7 +14,7 @@ TYPE: Final = "recording_truncated"
 
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
-    if not flights or flights[-1].over_at is not None:
+    if not picture.evidence.stopped.values or not flights or flights[-1].over_at is not None:
         return
     flight = flights[-1]
     last_heard = picture.heard[-1].last

@@ -49,12 +49,12 @@ def _outages(picture: Picture) -> dict[Session, list[Outage]]:
     if found is None:
         found = picture.evidence.kept[TYPE] = {}
         stirred = picture.sessions
-    for key in stirred:
-        outages = outages_of(picture, Session(*key))
+    for session in map(Session._make, stirred):
+        outages = outages_of(picture, session)
         if outages:
-            found[Session(*key)] = outages
+            found[session] = outages
         else:
-            found.pop(Session(*key), None)
+            found.pop(session, None)
     picture.views.stirred.clear()
     return found
 
@@ -63,7 +63,7 @@ def outages_of(picture: Picture, session: Session) -> list[Outage]:
     if not picture.says_listening(session):
         return []  # a receiver that never says when it listens does not fall quiet by saying nothing
     evidence = picture.evidence
-    running, *stopped = (evidence.listened.of((*session, status)) for status in ("running", "interrupted", "halted"))
+    running, *stopped = [evidence.listened.of((*session, status)) for status in ("running", "interrupted", "halted")]
     arrivals = evidence.earth.of(session)
     if len(running) < 2 and len(arrivals) < 2 and not any(stopped) and not evidence.undelivered.of(session):
         return []  # nearly every session: it listened all along, and its records came one after the other

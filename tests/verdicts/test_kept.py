@@ -15,7 +15,7 @@ from pipeline.verdicts import verdict
 from pipeline.verdicts.flights import flights_of
 from pipeline.verdicts.ledger import accounting_of, facts_of
 from pipeline.verdicts.picture import Picture
-from tests.link import Frame, mission, pass_of
+from tests.link import Frame, Receiver, decoded, mission, pass_of
 from tests.verdicts.flown import LANDED, flown, sent
 
 FLIGHT_S = 25.0
@@ -103,3 +103,20 @@ def test_flights_that_are_over_are_not_judged_again() -> None:
     assert len(all_of_them) == FLIGHTS
     assert max(judged[-60:]) <= 2
     assert sum(judged) / len(judged) < 1.6
+
+
+def test_a_take_off_is_none_once_it_is_known_that_nobody_listened_before_it() -> None:
+    """Its frames come before the listening records that show the hole."""
+    receiver = Receiver()
+    on_ground, in_flight = flown(3.0, lambda at: {"phase": "preflight"}), flown(8.4, since=8.0)
+    records = [
+        receiver.frames(on_ground), receiver.listened(0.0, 3.1), receiver.frames(in_flight),
+        receiver.listened(8.2, 8.5),
+    ]  # fmt: skip
+    vehicle = VehicleState()
+    flights = []
+    for one in decoded(records, mission())[1]:
+        watch(vehicle, one, mission(), Run(id="kept", origin="test"))
+        assert vehicle.evidence is not None
+        flights.append(len(flights_of(Picture(vehicle.evidence, mission().vehicles[0], mission()))))
+    assert flights == [0, 0, 1, 0]
