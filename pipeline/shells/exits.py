@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 
 logger = logging.getLogger(__name__)
 
+RAN: Final = 0
 COULD_NOT_RUN: Final = 2
 EXIT_FAILED: Final = 70
 """A batch failed: start again from the state."""
@@ -19,6 +20,6 @@ EXIT_NEVER_AGAIN: Final = 78
 
 def leave(status: int, message: str) -> NoReturn:
     """End the process at once, past every clean-up: nothing may be committed any more."""
-    logger.error("%s", message)
+    logger.log(logging.ERROR if status else logging.WARNING, "%s", message)
     logging.shutdown()
     os._exit(status)

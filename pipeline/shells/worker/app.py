@@ -17,7 +17,7 @@ from faust.types import StreamT
 from pipeline import metrics
 from pipeline.errors import RelayWatchError
 from pipeline.mission.model import Mission
-from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, leave
+from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, RAN, leave
 from pipeline.shells.files.resources import read_mission
 from pipeline.shells.kafka.access import access
 from pipeline.shells.kafka.clients import Cluster
@@ -56,6 +56,8 @@ _COMMIT_SECONDS: Final = 0.2
 """Between two commits. They decide nothing, but whoever waits for an answer of the workers waits for them."""
 _BEAT_SECONDS: Final = 0.1
 _SHOW_SECONDS: Final = 1.0
+_STOP_SECONDS: Final = 8.0
+"""So long is waited for Kafka at the end. Who runs containers waits ten."""
 
 
 class VersionError(RelayWatchError):
@@ -251,7 +253,12 @@ async def _serve(worker: Worker, exporter: Exporter, parent: int | None) -> int:
         loop.add_signal_handler(sent, asked.set)
     app = worker.app
     app.finalize()
-    await app.start()
+    starting = asyncio.ensure_future(app.start())
+    ended = asyncio.ensure_future(asked.wait())
+    await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        leave(RAN, "ending as asked, before Kafka has answered")
+    await starting
     readiness = Readiness()
     while not (asked.is_set() or app.should_stop or app.crashed):
         lag, reason = worker.pulse.beat(_BEAT_SECONDS), worker.not_ready()
@@ -270,5 +277,10 @@ async def _serve(worker: Worker, exporter: Exporter, parent: int | None) -> int:
         logger.error("Faust gave up: %r", app.crash_reason, exc_info=app.crash_reason)
         leave(EXIT_FAILED, "starting again from the state")
     logger.info("ending as asked")
-    await app.stop()
-    return 0
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await app.stop()
+    except TimeoutError:
+        # Whatever is in flight is made again from the state: nothing is lost by not waiting.
+        leave(RAN, f"Kafka has not answered for {_STOP_SECONDS:.0f} s; ending without it")
+    return RAN

@@ -1,6 +1,8 @@
 """How the worker is set up, without a broker."""
 
 import asyncio
+import os
+import signal
 from importlib.metadata import version
 
 import pytest
@@ -74,6 +76,33 @@ async def test_a_worker_one_of_whose_clients_has_given_up_ends_at_once(monkeypat
     assert said == [
         (EXIT_FAILED, "Kafka's client has given up fetching (KeyError(1)); starting again from the state")
     ]  # fmt: skip
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("starts", [False, True], ids=["while it starts", "while it stops"])
+async def test_a_worker_ends_as_asked_also_where_kafka_hangs(starts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker whose machine stands still keeps its connections and answers nothing."""
+    worker = build_app(Settings(), scenario("flight-72").mission, PARTITIONS, Exporter())
+    said = leaving(module, monkeypatch)
+
+    async def hang() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(3600)
+
+    async def start() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(worker.app, "start", start if starts else hang)
+    monkeypatch.setattr(worker.app, "stop", hang)
+    monkeypatch.setattr(worker.app, "given_up", lambda: "")
+    monkeypatch.setattr(module, "_STOP_SECONDS", 0.1)
+    async with asyncio.timeout(10):
+        with pytest.raises(Left):
+            await _serve(worker, Exporter(), None)
+    [(status, why)] = said
+    assert status == 0
+    assert why == ("Kafka has not answered for 0 s; ending without it" if starts else
+                   "ending as asked, before Kafka has answered")  # fmt: skip
 
 
 @pytest.mark.asyncio
