@@ -59,10 +59,16 @@ def _put_away(broker: Broker | None) -> None:
 
 
 def _noted() -> Broker | None:
-    """The broker that was started last, whether or not it still runs."""
+    """The broker that was started last, whether or not it still runs. Raises LocalKafkaError where that cannot be
+    known."""
     try:
         broker = Broker(**orjson.loads(_note().read_bytes()))
         return broker if Path(broker.folder).name.startswith(FOLDER_PREFIX) else None
+    except PermissionError as fault:
+        raise LocalKafkaError(
+            f"{_note()}: {fault.strerror}; it says which Kafka runs: ask as the user who started it, or name another "
+            "folder: RELAYWATCH_STATE"
+        ) from None
     except (OSError, orjson.JSONDecodeError, TypeError):
         return None
 

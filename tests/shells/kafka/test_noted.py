@@ -95,3 +95,16 @@ def test_a_broker_whose_note_could_not_be_written_is_stopped(started: Started, t
 def test_a_cache_that_cannot_be_written_is_named_with_the_variable_for_another() -> None:
     with pytest.raises(DownloadError, match=r"kept in /dev/null/kafka: Not a directory.*RELAYWATCH_CACHE"):
         fetch_jars(folder=Path("/dev/null/kafka"))
+
+
+def test_a_note_that_may_not_be_read_is_not_taken_for_no_kafka(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert main(["kafka", "status"]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "kafka.json: Permission denied; it says which Kafka runs: ask as the user who started it" in line
