@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from pipeline.shells.worker.versions import HEAD, PROGRESS, StateError
+from pipeline.shells.worker.versions import HEAD, PROGRESS, StateError, is_progress
 
 _HEAD_FIELDS: Final = frozenset({"state", "chunks", "origin", "touched_at"})
 """What every head has, also of a run that is over."""
@@ -27,8 +27,7 @@ def read_entry(partition: int, key: bytes | None, value: bytes | None) -> Read:
     name = _json("key", key)
     if not isinstance(name, str):
         raise StateError(f"its key is {_shown(key)}, not a name")
-    is_progress = name.startswith(PROGRESS)
-    if is_progress:
+    if is_progress(name):
         if name != f"{PROGRESS}{partition}":
             raise StateError(f"its key is {_shown(key)}; progress of this partition has {PROGRESS}{partition}")
     elif name.count("|") < 2:
@@ -45,7 +44,7 @@ def read_entry(partition: int, key: bytes | None, value: bytes | None) -> Read:
     if entry["now"] is None:
         raise StateError(f"'now' of entry {name!r:.200} is null")
     content = entry["now"][1]
-    if is_progress and not _is_share(content):
+    if is_progress(name) and not _is_share(content):
         raise StateError(f"progress {name!r:.200} has no lots of [records, rejected, seconds]: {content!r:.80}")
     if name.split("|", 2)[-1] == HEAD and not (isinstance(content, dict) and content.keys() >= _HEAD_FIELDS):
         raise StateError(f"head {name!r:.200} has not all of {', '.join(sorted(_HEAD_FIELDS))}: {content!r:.80}")

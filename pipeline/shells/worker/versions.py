@@ -122,7 +122,7 @@ class Versions:
     def replay(self, partition: int, key: str, value: Mapping[str, Any] | None) -> None:
         """Take what one record of the changelog says (`changelog.read_entry`); older ones that come late change
         nothing."""
-        if key.startswith(PROGRESS):
+        if is_progress(key):
             if value is not None and value["now"][0] > self.progress.get(partition, -1):
                 self.progress[partition] = value["now"][0]
                 self.shares[partition] = RecentShare.from_json(value["now"][1])
@@ -230,6 +230,11 @@ class Versions:
         kept = self.owners[owner]
         names = [*kept.chunks, *([HEAD] if head else [])]
         return [Entry(owner.key(name), None, kept.partition) for name in names]
+
+
+def is_progress(key: str) -> bool:
+    """Of a run any name may be given, one that begins as the key of progress does too."""
+    return key.startswith(PROGRESS) and "|" not in key
 
 
 def progress_entry(partition: int, offset: int, share: RecentShare) -> Entry:

@@ -74,6 +74,19 @@ def test_what_a_worker_wrote_is_read_as_it_was_written() -> None:
     assert read_entry(0, b'"run-1|rover-a|levels/1"', None) == ("run-1|rover-a|levels/1", None)
 
 
+def test_a_run_whose_name_begins_as_the_key_of_progress_does_is_a_run() -> None:
+    """Whoever publishes names the run: no name may end the worker that reads its state back."""
+    run = Owner("~0", "rover-a")
+    written, replayed = Versions(), Versions()
+    about = {"origin": "test", "touched_at": 7, "counts": {}}
+    change = written.change(run, 0, 5, {HEAD: {}, "levels/1": [1]}, about)
+    written.take(change)
+    for one in (progress_entry(0, 9, RecentShare()), *change.entries, change.head_entry):
+        replayed.replay(0, *read_entry(0, orjson.dumps(one.key), one.value))
+    assert replayed.read(run) == written.read(run)
+    assert replayed.progress == {0: 9}
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("key", "value", "said"), FOREIGN.values(), ids=FOREIGN)
 async def test_a_worker_that_reads_it_back_ends_for_good_and_names_the_record(
