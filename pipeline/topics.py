@@ -219,10 +219,11 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
 def _read_run(origin: str, run: str) -> Run:
     if origin not in get_args(OriginKind):
         raise RecordError("bad_headers", f"ce_origin is {origin!r:.20}; live, replay or test is taken")
-    if bool(run) == (origin == "live") or "|" in run or len(run) > 128 or not run.isprintable():
+    # The incidents of live data are named as those of a run `live` would be.
+    if bool(run) == (origin == "live") or "|" in run or len(run) > 128 or not run.isprintable() or run == "live":
         raise RecordError(
             "bad_headers", f"ce_run is {run!r:.140} with ce_origin {origin}: a live record has none, any other has one "
-            "of at most 128 printable characters without |"
+            "of at most 128 printable characters without |, and not live"
         )  # fmt: skip
     return Run(id=run, origin=cast(OriginKind, origin))
 

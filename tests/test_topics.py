@@ -189,6 +189,7 @@ GOOD = dict(
         ({"ce_origin": b"live"}, "a live record has none"),
         ({"ce_run": None}, "any other has one"),
         ({"ce_run": b"a|b"}, "without |"),
+        ({"ce_run": b"live"}, "and not live"),
         ({"ce_run": b"x" * 129}, "at most 128 printable characters"),
         ({"ce_run": b"a\x1b[31m"}, "printable characters"),
         ({"ce_id": b"\xff"}, "header ce_id is not UTF-8"),

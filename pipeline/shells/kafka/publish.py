@@ -61,9 +61,10 @@ def named_run(name: str, origin: OriginKind) -> Run:
     """Raises ReplayError where the name cannot stand in the ids and keys that are made with it."""
     if origin == "live":
         raise ReplayError(f"--run {name} with --origin live: live records belong to no run; leave --run out")
-    if not _RUN_ID.fullmatch(name):
+    if name == "live" or not _RUN_ID.fullmatch(name):
         raise ReplayError(
-            f"--run is {name!r:.120}: give at most 100 letters, digits, '.', '_' and '-', the first a letter or digit"
+            f"--run is {name!r:.120}: give at most 100 letters, digits, '.', '_' and '-', the first a letter or digit, "
+            "and not live, which has the incidents of live records"
         )
     return Run(id=name, origin=origin)
 
