@@ -5,8 +5,8 @@ Every time is an integer: nanoseconds since 1970-01-01T00:00:00Z, on the clock i
 """
 
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -94,7 +94,7 @@ class Listened(Received):
     carrier_lock: LockStatus = "unknown"
     subcarrier_lock: LockStatus = "not_in_use"
     symbol_sync_lock: LockStatus = "unknown"
-    signal_level_dbm: float | None = None
+    signal_level_dbm: int | float | None = None
     frames_heard: int | None = None
     """Receptions in the interval, bad and repeated ones too; None where the receiver does not say."""
 
@@ -121,14 +121,15 @@ class RecordingEnded(Received):
 
 Record = FramesReceived | Listened | DataEnded | DeliveryStopped | RecordingEnded
 
-KINDS: Final[dict[type[Received], str]] = {
+RecordKind = Literal["received", "listened", "end_of_data", "no_delivery", "recording_ended"]
+KINDS: Final[dict[type[Received], RecordKind]] = {
     FramesReceived: "received",
     Listened: "listened",
     DataEnded: "end_of_data",
     DeliveryStopped: "no_delivery",
     RecordingEnded: "recording_ended",
 }
-_CLASSES: Final = {kind: record for record, kind in KINDS.items()}
+_CLASSES: Final[dict[str, type[Received]]] = {kind: record for record, kind in KINDS.items()}
 
 # Frames travel as they are; only what the octets do not say goes before them. Big-endian:
 #
@@ -197,12 +198,10 @@ def read_origin(parts: Sequence[Any]) -> Origin:
     return origin
 
 
-def read_listened(fields: Mapping[str, Any]) -> Listened:
-    """From JSON, with its link. Raises KeyError or RecordError where it is none."""
-    link, body = fields["link"], {name: one for name, one in fields.items() if name != "link"}
-    record = _from_json(str(link), Listened, {"kind": KINDS[Listened], **body})
-    assert isinstance(record, Listened)
-    return record
+def check_listened(record: Listened) -> None:
+    """Raises RecordError where it is none that `decode_record` would give."""
+    body = {name: one for name, one in asdict(record).items() if name != "link"}
+    _from_json(record.link, Listened, {"kind": KINDS[Listened], **body})
 
 
 def _decode_frames(link: str, value: bytes) -> FramesReceived:

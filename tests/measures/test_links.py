@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from pipeline.measures.links import IN_CONTACT_STATE, LISTENING, NO_SESSION, OUTAGE, LinkCounts
 from pipeline.metrics import FRAMES, IN_CONTACT, LATE, LINK_STATE, SIGNAL_LEVEL, WATERMARK, Sample
@@ -70,7 +71,7 @@ def test_the_state_of_a_link_follows_its_newest_record(records: list[Telemetry],
 
 def test_late_records_of_another_session_tell_nothing_of_where_the_link_stands_now() -> None:
     now = [heard(50), listened(51, frames=5)]
-    late = [heard(2)._replace(session=0), told("end_of_data", 3, session=0),
+    late = [structs.replace(heard(2), session=0), told("end_of_data", 3, session=0),
             told("no_delivery", 0, session=0, relay_receive_time=None)]  # fmt: skip
     assert after(*now, *late) == after(*now)
 

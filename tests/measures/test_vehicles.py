@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from pipeline.measures.vehicles import IN_AIR, LANDING, TAKEOFF, vehicle_gauges
 from pipeline.metrics import (
@@ -143,11 +144,14 @@ def test_what_people_do_with_an_incident_moves_it_from_state_to_state() -> None:
 
 def test_while_the_relay_is_quiet_nothing_is_known_of_the_vehicle() -> None:
     heard = [one for one in STREAMS["relay-outage"] if (one.relay_receive_time or 0) <= START + 5 * SECOND]
-    stopped = heard[-1]._replace(kind="no_delivery", channels=(), samples=(), listened=None, relay_receive_time=None)
+    stopped = structs.replace(
+        heard[-1], kind="no_delivery", channels=(), samples=(), listened=None, relay_receive_time=None
+    )
     mission, state, known = scenario("relay-outage").mission, VehicleState(), []
     for place in range(5):
         heard.append(
-            stopped._replace(
+            structs.replace(
+                stopped,
                 origin=stopped.origin._replace(offset=10_000 + place),
                 earth_receive_time=stopped.earth_receive_time + place * 10 * SECOND,
                 sequence=stopped.sequence + 1 + place,

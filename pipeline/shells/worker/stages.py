@@ -278,10 +278,11 @@ class WatchStage:
         envelope = topics.read_headers(incoming.headers)
         vehicle = _vehicle(incoming, envelope, self)
         value = incoming.value or b""
+        body: Given | Telemetry
         try:
             body = decode_given(value) if envelope.kind == "command" else decode_telemetry(value)
         except (ValueError, TypeError, KeyError, AttributeError) as fault:
-            raise RecordError("undecodable", f"telemetry of {vehicle} cannot be read: {fault!r:.200}") from None
+            raise RecordError("undecodable", f"command to {vehicle} cannot be read: {fault!r:.200}") from None
         if body.vehicle != vehicle:
             raise RecordError("undecodable", f"telemetry of {body.vehicle!r:.80} stands under key {vehicle}")
         return Parsed(Owner(envelope.run.id, vehicle), envelope.run, body)
