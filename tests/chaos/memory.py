@@ -23,11 +23,12 @@ class Growth(NamedTuple):
     minutes: float
     """How long the process was looked at."""
     early: float
-    """Median of the second quarter of the time, MiB: the first is warming up."""
+    """What it held at least in the second quarter of the time, MiB: the first is warming up. What is free is given back
+    once a minute, so that what it holds rises and falls; what stays is what a leak would make more."""
     late: float
-    """Median of the last quarter, MiB."""
-    slope: float
-    """MiB a minute over the last three quarters, by least squares."""
+    """The same of the last quarter."""
+    most: float
+    """What it ever held."""
 
 
 class Memory(threading.Thread):
@@ -56,11 +57,14 @@ def growth(samples: list[Sample]) -> Growth:
     [(longest, _)] = Counter(one.pid for one in samples).most_common(1)
     ours = [one for one in samples if one.pid == longest]
     quarter = len(ours) // 4
-    warm = ours[quarter:]
-    slope, _ = statistics.linear_regression([one.at for one in warm], [one.mebibytes for one in warm])
     return Growth(
         (ours[-1].at - ours[0].at) / 60,
-        statistics.median(one.mebibytes for one in ours[quarter : 2 * quarter]),
-        statistics.median(one.mebibytes for one in ours[3 * quarter :]),
-        slope * 60,
+        _least(ours[quarter : 2 * quarter]),
+        _least(ours[3 * quarter :]),
+        max(one.mebibytes for one in ours),
     )
+
+
+def _least(samples: list[Sample]) -> float:
+    """But for the odd one: a twentieth of them are lower."""
+    return statistics.quantiles((one.mebibytes for one in samples), n=20)[0]

@@ -226,8 +226,8 @@ def _report(
     ):  # fmt: skip
         say(f"- {what}: " + (", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"))
     say(f"- the worker that was spared ended by itself: {', '.join(restarts) or 'never'}")
-    then = f"{held.early:.0f} MiB in their second quarter, {held.late:.0f} MiB in the last"
-    say(f"- its memory over {held.minutes:.1f} min: {then}, {held.slope:+.2f} MiB a minute")
+    least = f"least {held.early:.0f} MiB in their second quarter, {held.late:.0f} MiB in the last"
+    say(f"- its memory over {held.minutes:.1f} min: {least}, most {held.most:.0f} MiB")
     return 0 if held.late <= MOST_GROWTH * held.early else 1
 
 

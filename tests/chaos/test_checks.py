@@ -50,10 +50,13 @@ def test_the_stream_has_records_of_64_kib_and_of_one_frame_and_is_the_same_for_a
     ]
 
 
-def test_memory_that_grows_is_told_by_its_slope_and_the_process_that_lived_longest_counts() -> None:
-    flat = [Sample(at, 1, 300.0) for at in range(100)] + [Sample(at, 2, 100.0) for at in range(100, 400)]
-    assert growth(flat) == (299 / 60, 100.0, 100.0, 0.0)
-    rising = [Sample(at, 2, 100.0 + at / 60) for at in range(600)]
-    found = growth(rising)
-    assert found.slope == pytest.approx(1.0)
-    assert found.late > found.early
+def test_memory_that_only_grows_is_told_from_memory_that_is_given_back() -> None:
+    """The process that lived longest counts."""
+    other = [Sample(at, 1, 300.0) for at in range(100)]
+    saw = [Sample(at, 2, 100.0 + at % 60) for at in range(100, 400)]
+    found = growth(other + saw)
+    assert found.minutes == 299 / 60
+    assert (found.early, found.late) == (pytest.approx(102, abs=3), pytest.approx(102, abs=3))
+    assert found.most == 159.0
+    rising = growth([Sample(at, 2, 100.0 + at % 60 + at / 6) for at in range(600)])
+    assert rising.late - rising.early == pytest.approx(50, abs=3)
