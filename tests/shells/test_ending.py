@@ -1,11 +1,21 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
 from pipeline.shells.ending import ENDING, put_away_at_end, run_until_signal
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Every signal, also where the tests are run under nohup."""
+    before = {one: signal.signal(one, signal.default_int_handler) for one in ENDING}
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 @pytest.mark.parametrize("sent", ENDING)
