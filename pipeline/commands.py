@@ -13,7 +13,7 @@ from pipeline.mission.model import ExpectedLoss, Mission, Window
 from pipeline.mission.plan import check_vehicle, check_window, read_expected_loss, read_window
 from pipeline.mission.table import Faults, Table
 from pipeline.outputs import rfc3339
-from pipeline.records import Origin, read_fields, read_origin
+from pipeline.records import Origin, read_fields
 
 MAX_SHORT_TEXT: Final = 100
 """Characters of who gives a command, of its id, and of the name of an entry of the plan."""
@@ -250,4 +250,7 @@ def decode_given(value: bytes) -> Given:
     command = read_command(body["command"], body["id"])
     if type(body["id"]) is not str or type(body["vehicle"]) is not str:
         raise ValueError(f"command {body['id']!r:.60} is not of a vehicle: {body['vehicle']!r:.60}")
-    return Given(vehicle=body["vehicle"], origin=read_origin(body["origin"]), command=command)
+    origin = Origin(*body["origin"])
+    if [type(one) for one in origin] != [str, int, int]:
+        raise ValueError(f"origin is {body['origin']!r:.80}, not topic, partition and offset")
+    return Given(vehicle=body["vehicle"], origin=origin, command=command)

@@ -21,8 +21,8 @@ from pipeline.mission.model import Mission
 from pipeline.records import KINDS, DataEnded, FramesReceived, Listened, Origin, Record, RecordingEnded
 from pipeline.telemetry import ChannelFrames, OutOfScope, Samples, Telemetry
 
-Received = tuple[Origin, Record]
-"""A record, and where it came from."""
+Logged = tuple[Origin, Record]
+"""A record, and where it stands in its log."""
 
 _SETTLING: Final = (DataEnded, RecordingEnded)
 _OCTETS_TOGETHER: Final = 768 << 10
@@ -39,7 +39,7 @@ def decode(state: LinkState, record: Record, origin: Origin, mission: Mission) -
     return told
 
 
-def decode_together(state: LinkState, records: Sequence[Received], mission: Mission) -> list[tuple[Telemetry, ...]]:
+def decode_together(state: LinkState, records: Sequence[Logged], mission: Mission) -> list[tuple[Telemetry, ...]]:
     """What `decode` gives for each of these records of one link, one after the other; of many it takes less time.
 
     Raises as `decode` does.
@@ -51,9 +51,9 @@ def decode_together(state: LinkState, records: Sequence[Received], mission: Miss
     return [next(told) if new else () for new in is_new]
 
 
-def _groups(records: Iterable[Received]) -> Iterator[list[Received]]:
+def _groups(records: Iterable[Logged]) -> Iterator[list[Logged]]:
     """Those that are best taken together: one that ends the data settles the frames before it and none after."""
-    group: list[Received] = []
+    group: list[Logged] = []
     octets = 0
     for one in records:
         _, record = one
@@ -67,7 +67,7 @@ def _groups(records: Iterable[Received]) -> Iterator[list[Received]]:
         yield group
 
 
-def _told(state: LinkState, expected: ExpectedLink, group: Sequence[Received]) -> Iterator[tuple[Telemetry, ...]]:
+def _told(state: LinkState, expected: ExpectedLink, group: Sequence[Logged]) -> Iterator[tuple[Telemetry, ...]]:
     outcomes = [Outcome() for _ in group]
     _take_frames(state, expected, group, outcomes)
     if isinstance(group[-1][1], _SETTLING):
@@ -79,7 +79,7 @@ def _told(state: LinkState, expected: ExpectedLink, group: Sequence[Received]) -
 
 
 def _take_frames(
-    state: LinkState, expected: ExpectedLink, group: Sequence[Received], outcomes: Sequence[Outcome]
+    state: LinkState, expected: ExpectedLink, group: Sequence[Logged], outcomes: Sequence[Outcome]
 ) -> None:
     octets: list[bytes] = []
     times: list[int] = []

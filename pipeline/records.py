@@ -5,7 +5,6 @@ Every time is an integer: nanoseconds since 1970-01-01T00:00:00Z, on the clock i
 """
 
 import struct
-from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -95,6 +94,7 @@ class Listened(Received):
     subcarrier_lock: LockStatus = "not_in_use"
     symbol_sync_lock: LockStatus = "unknown"
     signal_level_dbm: int | float | None = None
+    """As it was sent: a whole number stays one wherever it is read."""
     frames_heard: int | None = None
     """Receptions in the interval, bad and repeated ones too; None where the receiver does not say."""
 
@@ -188,14 +188,6 @@ def read_fields(value: bytes, what: str, no_json: str = "not JSON") -> dict[str,
     if nested is not None:
         raise RecordError("undecodable", f"{what}: {nested!r:.60} holds an array or an object; no field of ours does")
     return fields
-
-
-def read_origin(parts: Sequence[Any]) -> Origin:
-    """From JSON. Raises ValueError or TypeError where it is none."""
-    origin = Origin(*parts)
-    if [type(one) for one in origin] != [str, int, int]:
-        raise ValueError(f"origin is {parts!r:.80}, not topic, partition and offset")
-    return origin
 
 
 def check_listened(record: Listened) -> None:

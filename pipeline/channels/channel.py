@@ -89,8 +89,6 @@ class Channel:
         ends = ends_of_stretches(columns, self.name.modulus, self.history.pause)
         done, alone, reach = 0, 0, _LONGEST_STRETCH
         for number, part in enumerate(parts):
-            if done <= part.start:
-                self.recent.begin()
             while done < part.stop:
                 end = min(ends[bisect_right(ends, done)], done + reach)
                 if done >= alone and end - done >= _TOGETHER and self._goes_on(places[done], frames, times):
@@ -103,6 +101,8 @@ class Channel:
                         reach = max(_TOGETHER, (end - done) // 4)
                         continue
                     alone, reach = done + _TOGETHER, _LONGEST_STRETCH
+                if done == part.start:
+                    self.recent.begin()
                 self._take_one(places[done], frames, times, part.outcome)
                 done += 1
 

@@ -67,29 +67,28 @@ class Folding:
     together: bool
     """Where one of several fails nobody knows which; then they are folded one by one."""
     folded: Folded = field(default_factory=Folded)
-    _made: list[Made | None] = field(default_factory=list)
-    """Of each record of the batch; None where it came to nothing, or waits."""
+    _made: dict[int, Made] = field(default_factory=dict)
+    """By the place of its record in the batch."""
     _waiting: dict[Owner, list[tuple[int, Taken]]] = field(default_factory=dict)
     """Place in the batch of those that are folded together next, and they."""
 
     def take(self, batch: Sequence[Incoming]) -> Folded:
         """Raises FoldError, StateError."""
-        for incoming in batch:
-            self._made.append(None)
+        for place, incoming in enumerate(batch):
             try:
-                self._admit(incoming)
+                self._admit(place, incoming)
             except RecordError as fault:
                 self.folded.rejected.append((incoming.origin, fault))
-                self._made[-1] = [self._rejected(incoming, fault)], [Sample(metrics.REJECTED, (fault.reason,), 1)]
+                self._made[place] = [self._rejected(incoming, fault)], [Sample(metrics.REJECTED, (fault.reason,), 1)]
         for owner in list(self._waiting):
             self._fold(owner)
-        for made in self._made:
-            if made is not None:
-                self.folded.outgoing += made[0]
-                self.folded.samples += made[1]
+        for place in sorted(self._made):
+            outgoing, samples = self._made[place]
+            self.folded.outgoing += outgoing
+            self.folded.samples += samples
         return self.folded
 
-    def _admit(self, incoming: Incoming) -> None:
+    def _admit(self, place: int, incoming: Incoming) -> None:
         refused = self.refused.get(incoming.origin)
         if refused is not None:
             raise refused
@@ -108,7 +107,7 @@ class Folding:
                 self.folded.repeated += 1
                 return
             self.folded.touched[owner] = live, incoming.origin.partition
-        self._waiting.setdefault(owner, []).append((len(self._made) - 1, taken))
+        self._waiting.setdefault(owner, []).append((place, taken))
 
     def _parse(self, incoming: Incoming) -> Parsed:
         try:

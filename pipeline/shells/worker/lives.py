@@ -1,7 +1,6 @@
 """The states of one stage while records pass: folds a batch record by record, and says what has to be written. Knows
 state and its storage; knows no Kafka client and sends nothing."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,8 +13,6 @@ from pipeline.records import SECOND, Origin, OriginKind, Run
 from pipeline.shells.worker.folding import Folded, FoldError, Folding
 from pipeline.shells.worker.stages import Incoming, Live, Parsed, Stage
 from pipeline.shells.worker.versions import Change, ChunkTooLargeError, Entry, Owner, StateError, Versions
-
-logger = logging.getLogger(__name__)
 
 DAY: Final = 86_400 * SECOND
 FINISHED_AFTER: Final = DAY
