@@ -14,7 +14,7 @@ from typing import Any, Final
 from pipeline.channels.expected import ExpectedLink, Role
 from pipeline.channels.link_state import LinkState
 from pipeline.channels.outcome import Accepted, ChannelName, Outcome, parts_of
-from pipeline.channels.said import Columns, Said, said
+from pipeline.channels.said import ChannelSamples, Said, said
 from pipeline.frames.frame import split
 from pipeline.frames.mavlink import may_be_vehicle
 from pipeline.mission.model import Mission
@@ -159,7 +159,7 @@ def _of_vehicle(
             channels.extend(_channel_frames(name, role, outcome.accepted[name], expected.link.format == "mavlink"))
     return Telemetry(
         **of_link, vehicle=expected.vehicles[place].name, channels=tuple(channels),
-        samples=tuple(_samples(live, columns) for live, columns in found),
+        samples=tuple(map(_samples, found)),
         told_late=tuple(sorted(
             at for name, at in outcome.told_late
             if (role := expected.role(name.scid, name.vcid, state.first_heard)) is not None and role.vehicle == place
@@ -167,11 +167,12 @@ def _of_vehicle(
     )  # fmt: skip
 
 
-def _samples(live: bool, columns: Columns) -> Samples:
-    times, spacecraft_times, boot_counts, phases, states, landed, altitudes, climb_rates = columns
+def _samples(found: ChannelSamples) -> Samples:
+    times, counts, spacecraft_times, boot_counts, phases, states, landed, altitudes, climb_rates = found.columns
     return Samples(
-        live=live, times=times, spacecraft_times=spacecraft_times, boot_counts=boot_counts, phases=phases,
-        states=states, landed=landed, altitudes=altitudes, climb_rates=climb_rates,
+        scid=found.scid, vcid=found.vcid, live=found.live, times=times, counts=counts,
+        spacecraft_times=spacecraft_times, boot_counts=boot_counts, phases=phases, states=states, landed=landed,
+        altitudes=altitudes, climb_rates=climb_rates,
     )  # fmt: skip
 
 

@@ -37,11 +37,16 @@ class ChannelFrames(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Samples(Struct, frozen=True, kw_only=True, gc=False):
-    """Values of packets that became complete in this record, a column each; None where not reported."""
+    """Values of packets of one virtual channel that became complete in this record, a column each; None where not
+    reported. Several packets of one frame have its time and its count: frames are counted, never samples."""
 
+    scid: Integer
+    vcid: Integer
     live: bool
     times: tuple[Integer, ...]
     """Relay receive time of the last frame of the packet."""
+    counts: tuple[Integer, ...]
+    """Virtual channel frame count of that frame, as received."""
     spacecraft_times: tuple[Integer | None, ...]
     """On-board clock, nanoseconds since its own epoch."""
     boot_counts: tuple[Integer | None, ...]
@@ -93,6 +98,7 @@ class Telemetry(Struct, frozen=True, kw_only=True, gc=False):
     """Running total of frames of the link that came after a frame with a later count."""
 
 
+_SAMPLE_COLUMNS: Final = tuple(name for name in Samples.__struct_fields__ if name not in ("scid", "vcid", "live"))
 _ENCODER: Final = json.Encoder()
 _DECODER: Final = json.Decoder(Telemetry)
 
@@ -110,7 +116,7 @@ def decode_telemetry(value: bytes) -> Telemetry:
     for channel in telemetry.channels:
         _check_length("channels", channel.times, channel.counts, channel.telemetry)
     for samples in telemetry.samples:
-        _check_length("samples", *(getattr(samples, name) for name in Samples.__struct_fields__ if name != "live"))
+        _check_length("samples", *(getattr(samples, name) for name in _SAMPLE_COLUMNS))
     if telemetry.listened is not None:
         check_listened(telemetry.listened)
     return telemetry

@@ -368,3 +368,33 @@ def test_a_frame_that_a_record_of_another_session_shows_to_carry_telemetry_is_co
     assert [one.told_late for one in said if one.told_late] == [(START + SECOND,)]
     assert account([*before, *after], TM) == account([*after, *before], TM)
     assert account([*after, *before], TM)["received"] == 2
+
+
+def test_each_sample_carries_the_count_and_the_time_of_the_frame_in_which_its_packet_ends() -> None:
+    """Three packets in two frames: one whole, one over both, one in the second. Taken swapped the same."""
+    link, vehicle = TM.links[0], TM.vehicles[0]
+    room, definition = data_field_octets(link), vehicle.packets[0]
+    packets = [
+        space_packet(definition.apid, n, packet_data(definition, {"altitude": float(n)}, n * SECOND, bytes(50)),
+                     secondary_header=True)
+        for n in range(3)
+    ]  # fmt: skip
+    whole = b"".join(packets)
+    whole += idle_packet(2 * room - len(whole))
+    over = 2 * len(packets[0]) - room
+    assert 0 < over < len(packets[0])
+    zones = [(0, whole[:room]), (over, whole[room:])]
+    frames = [
+        (0.1 * n, frame(link, Heading(scid=vehicle.scid, vcid=0, virtual_channel_frame_count=200 + n,
+                                      master_channel_frame_count=0, first_header_pointer=pointer), zone))
+        for n, (pointer, zone) in enumerate(zones)
+    ]  # fmt: skip
+    for order in (frames, frames[::-1]):
+        _, said = decoded([Receiver().frames([one]) for one in order], TM)
+        found = [
+            (part.scid, part.vcid, high, at, count)
+            for one in said for part in one.samples
+            for high, at, count in zip(part.altitudes, part.times, part.counts, strict=True)
+        ]  # fmt: skip
+        ends = START + round(0.1 * SECOND)
+        assert sorted(found) == [(168, 0, 0.0, START, 200), (168, 0, 1.0, ends, 201), (168, 0, 2.0, ends, 201)]

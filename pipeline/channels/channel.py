@@ -164,7 +164,7 @@ class Channel:
             if frames.messages:
                 message = frames.messages[place]
                 if message is not None:
-                    outcome.messages.append((place, self.name, at, message))
+                    outcome.messages.append((place, self.name, count, at, message))
             if self.held:
                 self._hear_out(count, at, outcome)
         else:

@@ -68,8 +68,8 @@ class Outcome:
         """The highest relay receive time of its frames, whatever became of them."""
         self.accepted: defaultdict[ChannelName, Accepted] = defaultdict(Accepted)
         self.packets: defaultdict[ChannelName, list[SpacePacket | PacketLot]] = defaultdict(list)
-        self.messages: list[tuple[int, ChannelName, int, Message]] = []
-        """(place among all frames that are taken together, channel, time, message)"""
+        self.messages: list[tuple[int, ChannelName, int, int, Message]] = []
+        """(place among all frames that are taken together, channel, count, time, message)"""
         self.out_of_scope: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
         """(SCID, VCID) → times of its frames."""
         self.set_aside: list[int] = []

@@ -4,7 +4,7 @@ know how a packet came to be whole."""
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress, groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,11 +18,22 @@ from pipeline.packets.space_packet import SpacePacket
 from pipeline.packets.values import Sample, sample
 
 Columns = tuple[tuple[Any, ...], ...]
-"""Relay receive times, and the columns of `values.Sample`."""
-Said = list[tuple[bool, Columns]]
-"""Of one record what is live and what is recorded, live first."""
+"""Relay receive times, virtual channel frame counts, and the columns of `values.Sample`."""
 
-_NOTHING: Final[Columns] = ((),) * (1 + len(Sample._fields))
+
+class ChannelSamples(NamedTuple):
+    """What one record says of a vehicle by one channel."""
+
+    live: bool
+    scid: int
+    vcid: int
+    columns: Columns
+
+
+Said = list[ChannelSamples]
+"""What one record says of a vehicle, live channels first."""
+
+_NOTHING: Final[Columns] = ((),) * (2 + len(Sample._fields))
 _OfRecord = tuple[int, SpacePacket | PacketLot]
 """The place of a record among those that are taken together, and packets that became whole in it."""
 
@@ -31,26 +42,21 @@ def said(state: LinkState, expected: ExpectedLink, vehicle: int, outcomes: Seque
     """What each record says of a vehicle, in the order in which packets became whole. `vehicle`: its place."""
     if expected.link.format == "mavlink":
         return [list(_by_messages(state, expected, vehicle, outcome)) for outcome in outcomes]
-    live: list[_OfRecord] = []
-    recorded: list[_OfRecord] = []
+    of_channels: dict[tuple[bool, int, int], list[_OfRecord]] = {}
     for number, outcome in enumerate(outcomes):
         for name in sorted(outcome.packets):
             role = expected.role(name.scid, name.vcid)
             if role is None or role.vehicle != vehicle:
                 continue
             for one in outcome.packets[name]:
-                if not role.live:
-                    recorded.append((number, one))
-                elif isinstance(one, SpacePacket):
-                    (live if one.live else recorded).append((number, one))
-                else:
-                    for is_live, part in one.by_live():
-                        (live if is_live else recorded).append((number, part))
+                for is_live, part in ((one.live, one),) if isinstance(one, SpacePacket) else one.by_live():
+                    channel = not (role.live and is_live), name.scid, name.vcid
+                    of_channels.setdefault(channel, []).append((number, part))
     found: list[Said] = [[] for _ in outcomes]
-    for is_live, packets in ((True, live), (False, recorded)):
+    for (is_recorded, scid, vcid), packets in sorted(of_channels.items()):
         for number, columns in _read(packets, expected.readers[vehicle]):
             if columns[0]:
-                found[number].append((is_live, columns))
+                found[number].append(ChannelSamples(not is_recorded, scid, vcid, columns))
     return found
 
 
@@ -63,8 +69,8 @@ def _read(packets: Sequence[_OfRecord], readers: Mapping[int, ColumnReader]) -> 
         return
     columns = _read_together(PacketLot.joined([one for _, one in packets]), readers)
     says = None
-    if all(None in column for column in columns[1:]):
-        says = [any(value is not None for value in row) for row in zip(*columns[1:], strict=True)]
+    if all(None in column for column in columns[2:]):
+        says = [any(value is not None for value in row) for row in zip(*columns[2:], strict=True)]
     start = 0
     for number, of_record in groupby(zip(packets, sizes, strict=True), key=lambda one: one[0][0]):
         stop = start + sum(size for _, size in of_record)
@@ -77,7 +83,9 @@ def _read(packets: Sequence[_OfRecord], readers: Mapping[int, ColumnReader]) -> 
 
 def _read_each(packets: Sequence[SpacePacket | PacketLot], readers: Mapping[int, ColumnReader]) -> Columns:
     alone = [one for some in packets for one in (some.packets() if isinstance(some, PacketLot) else (some,))]
-    found = [(packet.at, *row) for packet in alone if (row := readers[packet.apid].sample(packet.octets))]
+    found = [
+        (packet.at, packet.frame_count, *row) for packet in alone if (row := readers[packet.apid].sample(packet.octets))
+    ]
     return tuple(zip(*found, strict=True)) if found else _NOTHING
 
 
@@ -88,16 +96,14 @@ def _read_together(lot: PacketLot, readers: Mapping[int, ColumnReader]) -> list[
     else:
         places = {apid: np.flatnonzero(lot.apids == apid) for apid in set(lot.apids.tolist())}
         columns = merged(*((which, readers[apid].read(lot.those(which))) for apid, which in places.items()))
-    return [lot.at.tolist(), *columns]
+    return [lot.at.tolist(), lot.frame_counts.tolist(), *columns]
 
 
-def _by_messages(
-    state: LinkState, expected: ExpectedLink, vehicle: int, outcome: Outcome
-) -> Iterator[tuple[bool, Columns]]:
-    rows: dict[bool, list[tuple[Any, ...]]] = {}
+def _by_messages(state: LinkState, expected: ExpectedLink, vehicle: int, outcome: Outcome) -> Iterator[ChannelSamples]:
+    rows: dict[tuple[bool, int, int], list[tuple[Any, ...]]] = {}
     meanings = expected.vehicles[vehicle].meanings
     # In order of arrival over all components: what one says is read together with what another said last.
-    for _, name, at, message in sorted(outcome.messages, key=lambda row: row[0]):
+    for _, name, count, at, message in sorted(outcome.messages, key=lambda row: row[0]):
         role = expected.role(name.scid, name.vcid, state.first_heard)
         if role is None or role.vehicle != vehicle:
             continue
@@ -105,6 +111,6 @@ def _by_messages(
         state.on_board[message.system] = known
         found = None if values is None else sample(meanings, values)
         if found is not None:
-            rows.setdefault(role.live, []).append((at, *found))
-    for live in sorted(rows, reverse=True):
-        yield live, tuple(zip(*rows[live], strict=True))
+            rows.setdefault((not role.live, name.scid, name.vcid), []).append((at, count, *found))
+    for (is_recorded, scid, vcid), of_channel in sorted(rows.items()):
+        yield ChannelSamples(not is_recorded, scid, vcid, tuple(zip(*of_channel, strict=True)))

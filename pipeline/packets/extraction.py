@@ -115,7 +115,7 @@ class Extraction:
         self.order += 1
         if not (pointer or self.chains or self.fronts):  # nothing waits and nothing goes on: the short way
             self.latest = count
-            telemetry, tail = self._walk(zone, 0, at, live)
+            telemetry, tail = self._walk(zone, 0, count, at, live)
             if tail < len(zone):
                 self._stand(Chain(zone[tail:], [(count, at)], at, live, self.order), count)
             return telemetry
@@ -139,7 +139,7 @@ class Extraction:
         if chain is not None:  # first: the packet that ends here began before those that start here
             telemetry = self._extend(chain, zone[:start], count, at, through)
         if not through:
-            starts_telemetry, tail = self._walk(zone, start, at, live)
+            starts_telemetry, tail = self._walk(zone, start, count, at, live)
             telemetry |= starts_telemetry
         if chain is None and start and not orphaned:
             self._wait(Front(zone[:start], at, live, through, telemetry, self.order), count)
@@ -197,7 +197,7 @@ class Extraction:
         """Whether the packet at the front of that frame, whose beginning is not here yet, may go on in the next."""
         return any(one.through and self._follows(one.at, at) for one in self.fronts.get(count, ()))
 
-    def _walk(self, zone: bytes, at_octet: int, at: int, live: bool) -> tuple[bool, int]:
+    def _walk(self, zone: bytes, at_octet: int, count: int, at: int, live: bool) -> tuple[bool, int]:
         """Send the packets that are whole in the frame. Whether one that is not idle starts here, and where the
         one begins that goes on in the next frame."""
         end, telemetry, wanted, completed = len(zone), False, self.wanted, self.completed
@@ -210,7 +210,7 @@ class Extraction:
             if stop > end:
                 return telemetry, at_octet
             if wanted is None or apid in wanted:
-                completed.append(SpacePacket(apid, zone[at_octet:stop], at, live))
+                completed.append(SpacePacket(apid, zone[at_octet:stop], at, live, count))
             at_octet = stop
         if at_octet + 2 <= end:
             telemetry = telemetry or (zone[at_octet] << 8 | zone[at_octet + 1]) & 0x7FF != IDLE_APID
@@ -283,7 +283,7 @@ class Extraction:
         octets, at = chain.octets, chain.at
         apid = (octets[0] << 8 | octets[1]) & 0x7FF
         if self.wanted is None or apid in self.wanted:
-            self.completed.append(SpacePacket(apid, octets, at, chain.live))
+            self.completed.append(SpacePacket(apid, octets, at, chain.live, chain.frames[-1][0]))
             self.spilled.extend((count, time, at) for count, time in chain.frames if time != at)
 
     def _follows(self, before: int, at: int) -> bool:

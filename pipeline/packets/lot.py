@@ -24,14 +24,15 @@ class PacketLot(NamedTuple):
     apids: Numbers
     at: Numbers
     live: Flags
+    frame_counts: Numbers
 
     @classmethod
     def of(cls, packets: Sequence[SpacePacket]) -> "PacketLot":
         stops = np.cumsum([len(packet.octets) for packet in packets])
-        apids, octets, at, live = zip(*packets, strict=True)
+        apids, octets, at, live, frame_counts = zip(*packets, strict=True)
         return cls(
             octets=np.frombuffer(b"".join(octets), np.uint8), starts=np.concatenate(([0], stops[:-1])), stops=stops,
-            apids=np.array(apids), at=np.array(at), live=np.array(live),
+            apids=np.array(apids), at=np.array(at), live=np.array(live), frame_counts=np.array(frame_counts),
         )  # fmt: skip
 
     @classmethod
@@ -65,6 +66,7 @@ class PacketLot(NamedTuple):
             apids=np.concatenate([lot.apids for lot in lots]),
             at=np.concatenate([lot.at for lot in lots]),
             live=np.concatenate([lot.live for lot in lots]),
+            frame_counts=np.concatenate([lot.frame_counts for lot in lots]),
         )
 
     def by_live(self) -> Iterator[tuple[bool, "PacketLot"]]:
@@ -84,12 +86,14 @@ class PacketLot(NamedTuple):
     def those(self, which: Flags | Numbers | slice) -> "PacketLot":
         """The packets that a mask, a slice or their places choose."""
         return PacketLot(
-            self.octets, self.starts[which], self.stops[which], self.apids[which], self.at[which], self.live[which]
+            self.octets, self.starts[which], self.stops[which], self.apids[which], self.at[which], self.live[which],
+            self.frame_counts[which],
         )  # fmt: skip
 
     def packets(self) -> list[SpacePacket]:
         """One by one."""
         columns = zip(*(column.tolist() for column in self[1:]), strict=True)
         return [
-            SpacePacket(apid, self.octets[start:stop].tobytes(), at, live) for start, stop, apid, at, live in columns
+            SpacePacket(apid, self.octets[start:stop].tobytes(), at, live, frame_count)
+            for start, stop, apid, at, live, frame_count in columns
         ]

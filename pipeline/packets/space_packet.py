@@ -25,6 +25,8 @@ class SpacePacket(NamedTuple):
     at: int
     """Relay receive time of the last of its frames."""
     live: bool
+    frame_count: int
+    """Virtual channel frame count of the last of its frames."""
 
 
 class PrimaryHeader(NamedTuple):

@@ -72,7 +72,7 @@ class Walked(NamedTuple):
     def without_packets(cls, frames: int, not_ended: int) -> "Walked":
         """Of so many frames of which nobody wants packets."""
         none = np.zeros(0, np.int64)
-        packets = PacketLot(np.zeros(0, np.uint8), none, none, none, none, np.zeros(0, np.bool_))
+        packets = PacketLot(np.zeros(0, np.uint8), none, none, none, none, np.zeros(0, np.bool_), none)
         return cls(np.zeros(frames, np.bool_), np.full(frames, not_ended), packets, None, None)
 
 
@@ -111,7 +111,8 @@ def walk(stretch: Stretch, begun: Begun | None, near: int | None, wanted: Flags,
         is_begun = begun is not None and len(starts) == 1
         tail = Tail(octets[starts[-1] : zones[-1]].tobytes(), carrying[first[-1] :].tolist(), is_begun)
     return Walked(
-        telemetry, ended, PacketLot(octets, starts, stops, apids, ended_at, live).those(is_wanted),
+        telemetry, ended,
+        PacketLot(octets, starts, stops, apids, ended_at, live, stretch.counts[carrying][last]).those(is_wanted),
         int(ended_at[0]) if begun is not None and is_wanted[0] else None, tail,
     )  # fmt: skip
 

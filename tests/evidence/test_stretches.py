@@ -46,8 +46,9 @@ def samples(rows: list[Any], *, live: bool) -> tuple[Samples, ...]:
     times, spacecraft, boots, phases, states, landed, altitudes, rates = zip(*rows, strict=True)
     return (
         Samples(
-            live=live, times=times, spacecraft_times=spacecraft, boot_counts=boots, phases=phases, states=states,
-            landed=landed, altitudes=altitudes, climb_rates=rates,
+            scid=168, vcid=0, live=live, times=times, counts=tuple(at % 5 for at in times),
+            spacecraft_times=spacecraft, boot_counts=boots, phases=phases, states=states, landed=landed,
+            altitudes=altitudes, climb_rates=rates,
         ),
     )  # fmt: skip
 

@@ -76,7 +76,7 @@ def test_a_column_says_what_the_packets_say_one_by_one(seed: int) -> None:
     if chance.random() < 0.1:
         packets[0] = packets[0][: 6 + chance.randrange(DATA_OCTETS)]
     one_by_one = [PacketReader(packet, meanings).sample(one) or (None,) * 7 for one in packets]
-    columns = ColumnReader(packet, meanings).read(PacketLot.of([SpacePacket(100, one, 0, True) for one in packets]))
+    columns = ColumnReader(packet, meanings).read(PacketLot.of([SpacePacket(100, one, 0, True, 0) for one in packets]))
     assert list(zip(*columns, strict=True)) == one_by_one
     for column, expected in zip(columns, zip(*one_by_one, strict=True), strict=True):
         assert list(map(type, column)) == list(map(type, expected))

@@ -187,7 +187,7 @@ def test_a_packet_goes_from_one_stretch_into_the_next() -> None:
     assert extracted.add_together(frames[:3])
     assert extracted.packets == []
     assert extracted.add_together(frames[3:])
-    assert extracted.packets == [SpacePacket(WANTED, packet(WANTED, 60), 5, True)]
+    assert extracted.packets == [SpacePacket(WANTED, packet(WANTED, 60), 5, True, 5)]
     assert extracted.ended == {(count, count): 5 for count in range(5)}
     assert extracted.telemetry == [True] * 6
 
