@@ -18,6 +18,7 @@ people      what people asked for, as evidence: folded through that table, and i
 incidents   the difference of two verdicts: the revisions that go out
 watch       STAGE TWO: telemetry to evidence to verdict to what is news; and what people ask for
 outputs     what `watch` publishes: revisions of incidents, facts of flights
+heartbeat   what a worker says of itself: its mission, its partitions, how far it is
 flow        THE FLOW ON ONE SCREEN: decode, watch and obey. Read this first.
 topics      every topic: name, key, partitions, schema
 metrics     every metric as data

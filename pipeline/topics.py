@@ -14,6 +14,7 @@ import orjson
 from pipeline.commands import KINDS as COMMANDS
 from pipeline.commands import Command, Given, encode_command, encode_given, kind_of
 from pipeline.errors import RecordError
+from pipeline.heartbeat import Heartbeat
 from pipeline.mission.model import Link, Mission, Vehicle
 from pipeline.outputs import Flight, Output, Revision, rfc3339
 from pipeline.records import (
@@ -100,7 +101,7 @@ TOPICS: Final[dict[TopicName, Topic]] = {
             schemas=dict.fromkeys(COMMANDS.values(), "commands"),
         ),
         Topic(
-            name="heartbeat", key="who beats", partitions=1, cleanup_policy="delete", retention_ms=_DAY_MS,
+            name="heartbeat", key="worker", partitions=1, cleanup_policy="delete", retention_ms=_DAY_MS,
             schemas={"beat": "heartbeat"},
         ),
     )
@@ -328,6 +329,15 @@ def output_message(namespace: str, output: Output) -> Message:
         run=run, content_type=JSON,
     )  # fmt: skip
     return _message(namespace, key, output.encode(), envelope)
+
+
+def heartbeat_message(namespace: str, beat: Heartbeat) -> Message:
+    envelope = Envelope(
+        topic="heartbeat", kind="beat", id=f"{beat.worker}/{beat.process}/{beat.sequence}",
+        source=f"relaywatch/worker/{beat.worker}", subject=beat.worker, time=rfc3339(beat.at) or "", run=Run(),
+        content_type=JSON,
+    )  # fmt: skip
+    return _message(namespace, beat.worker, beat.encode(), envelope)
 
 
 def vehicle_of(output: Output) -> str:

@@ -115,6 +115,13 @@ def _share(value: str) -> float:
     return share
 
 
+def _yes(value: str) -> bool:
+    words = {"true": True, "false": False}
+    if value.lower() not in words:
+        raise ValueError("give true or false")
+    return words[value.lower()]
+
+
 def _log_level(value: str) -> str:
     if value.lower() not in _LOG_LEVELS:
         raise ValueError(f"give one of {', '.join(_LOG_LEVELS)}")
@@ -172,6 +179,9 @@ class Settings:
     )
     rejected_share: float = _setting(
         0.5, _share, "share of the last 200 records of a partition; where more are rejected a worker stops; 1: never"
+    )
+    replace_mission: bool = _setting(
+        False, _yes, "whether the workers that run have an older version of this mission, and are being replaced"
     )
     log_level: str = _setting("info", _log_level, "least severity that is logged")
     security_protocol: str = _setting("PLAINTEXT", _protocol, "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")

@@ -171,6 +171,8 @@ def test_a_worker_takes_every_setting_as_a_flag_but_secrets(setting: "dataclasse
     if setting.metadata.get("secret"):
         with pytest.raises(SystemExit):
             parser_for(words).parse_args(words)
+    elif isinstance(setting.default, bool):
+        assert getattr(parser_for(words).parse_args(words[:-1]), setting.name) is True
     else:
         assert getattr(parser_for(words).parse_args(words), setting.name) == "1"
 

@@ -2,6 +2,7 @@
 writes them anew; a test compares them with what the program makes now."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import orjson
 from pipeline.commands import Acknowledge, Given, encode_command, encode_given
 from pipeline.errors import RecordError
 from pipeline.flow import LinkState, VehicleState, decode, watch
+from pipeline.heartbeat import Heartbeat, MissionNames
 from pipeline.outputs import Flight, Output, Revision
 from pipeline.records import (
     KINDS,
@@ -77,10 +79,7 @@ def made() -> dict[str, bytes]:
     files["commands.json"] = pretty(orjson.loads(encode_command(command)))
     given = Given(vehicle=raised.vehicle, origin=Origin("relay.commands", 0, 0), command=command)
     files["telemetry.command.json"] = pretty(orjson.loads(encode_given(given)))
-    # Nobody writes it yet; its form is fixed for those who will.
-    files["heartbeat.json"] = pretty(
-        {"source": "relaywatch/worker", "sequence": 12, "at": "2024-01-18T12:10:00.000000000Z"}
-    )
+    files["heartbeat.json"] = pretty(orjson.loads(_heartbeat(records[-1].earth_receive_time).encode()))
     return files
 
 
@@ -93,6 +92,14 @@ def _others(records: tuple[Record, ...]) -> tuple[Record, ...]:
     return DeliveryStopped(**common | {"earth_receive_time": last.earth_receive_time + 3 * SECOND}), RecordingEnded(
         **common, whole=False
     )
+
+
+def _heartbeat(at: int) -> Heartbeat:
+    return Heartbeat(
+        worker="pc-9464", process="5c1d", sequence=12, at=at, version="0.1.0",
+        mission=replace(MissionNames.of(scenario("flight-72").mission), digest="72" * 32), partitions={"frames": [0, 1], "telemetry": [0, 1]},
+        watermarks={"rover-a": at}, lag={"frames/0": 0, "frames/1": 12},
+    )  # fmt: skip
 
 
 def _rejected(record: Record) -> Rejected:

@@ -2,16 +2,19 @@
 
 import argparse
 import itertools
+import time
 from pathlib import Path
 from typing import Final, get_args
 
 from pipeline.errors import RelayWatchError
+from pipeline.heartbeat import MissionNames
 from pipeline.mission.model import Mission
 from pipeline.records import OriginKind, Run
 from pipeline.shells.ending import run_until_signal
 from pipeline.shells.files.any_file import open_recording
 from pipeline.shells.kafka.arguments import kafka_arguments
 from pipeline.shells.kafka.clients import Cluster, log_for_people
+from pipeline.shells.kafka.heartbeats import check_known
 from pipeline.shells.kafka.pacing import Step, pace, read_speed
 from pipeline.shells.kafka.publish import Published, Shown, check_no_live_records, named_run, new_run, publish
 from pipeline.shells.kafka.replay_progress import ReplayProgress
@@ -41,6 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--origin", choices=get_args(OriginKind), default="replay", help="what the records say they are (replay)"
     )
     parser.add_argument("--into-live", action="store_true", help="also where the namespace holds live records")
+    parser.add_argument(
+        "--anyway", action="store_true", help="also where the workers that run do not have its links or vehicles"
+    )
     parser.add_argument("--mission", help="name or file of the mission (default: the recording's own)")
     kafka_arguments(parser)
 
@@ -58,8 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _replay(arguments: argparse.Namespace, settings: Settings, speed: float | None, run: Run) -> int:
     cluster = Cluster.of(settings)
-    open_recording(arguments.file, mission=arguments.mission)  # whether it can be, before Kafka is asked anything
+    opened = open_recording(arguments.file, mission=arguments.mission)  # whether it can be, before Kafka is asked
     partitions = await partitions_of_topic(cluster, settings.namespace, "frames")
+    if not arguments.anyway:
+        names = MissionNames.of(opened.mission)
+        await check_known(cluster, settings.namespace, names, arguments.file.name, time.time_ns() // 1_000_000)
     if not arguments.into_live:
         await check_no_live_records(cluster, settings.namespace)
     for lap in itertools.count(1):

@@ -26,6 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--rejected-share", metavar="SHARE",
         help="stop where more of a partition's last 200 records are rejected (0.5; 1: never)",
     )  # fmt: skip
+    parser.add_argument(
+        "--replace-mission", action="store_true", default=None,
+        help="this is a new version of the mission that the running workers have: they are started again one by one",
+    )  # fmt: skip
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")
     parser.add_argument(
         "--no-supervisor", action="store_true",

@@ -10,7 +10,7 @@ from pipeline.topics import TOPICS, TopicName
 Role = Literal["publisher", "worker", "subscriber", "operator", "administrator"]
 
 ROLES: Final[dict[Role, str]] = {
-    "publisher": "publishes frames; reads nothing",
+    "publisher": "publishes frames; reads the heartbeat, which says what mission the workers have",
     "worker": "the Faust worker: takes frames and commands, says what came of them, keeps its state",
     "subscriber": "reads alerts, the ledger of flights and the heartbeat; writes nothing, belongs to no group",
     "operator": "gives commands, and reads what comes of them",
@@ -40,12 +40,13 @@ def access(namespace: str, role: Role) -> tuple[Access, ...]:
         return Access(resource="group", name=application_id(namespace), operations=operations)
 
     if role == "publisher":
-        return (topic("frames", "Write"),)
+        return topic("frames", "Write"), topic("heartbeat", "Read")
     if role == "worker":
         state = (changelog_topic(namespace, table) for table in STATE_TABLES)
         return (
             topic("frames", "Read"), topic("commands", "Read"), topic("telemetry", "Read", "Write"),
             topic("alerts", "Write"), topic("flights", "Write"), topic("rejected", "Write"),
+            topic("heartbeat", "Read", "Write"),
             *(Access(resource="topic", name=name, operations=("Read", "Write")) for name in state),
             group("Read"),
         )  # fmt: skip

@@ -28,7 +28,6 @@ from pipeline.shells.security import IN_THE_CLEAR
 from pipeline.topics import TOPICS, TopicName
 
 _REPLICATION_WHERE_IT_CAN_BE: Final = 3
-_NOT_THE_WORKER_S: Final[tuple[TopicName, ...]] = ("heartbeat",)
 
 
 class TopicsError(RelayWatchError):
@@ -141,8 +140,7 @@ async def partitions_of(cluster: Cluster, namespace: str) -> dict[TopicName, int
     async with cluster.admin() as client:
         there = await _partitions(client)
     faults = []
-    others = {TOPICS[name].full_name(namespace) for name in _NOT_THE_WORKER_S}
-    missing = [topic.name for topic in needed_topics(namespace) if topic.name not in there.keys() | others]
+    missing = [topic.name for topic in needed_topics(namespace) if topic.name not in there]
     if missing:
         faults.append(
             f"Kafka at {cluster.servers} has no topic {', '.join(missing)}: "
@@ -157,8 +155,7 @@ async def partitions_of(cluster: Cluster, namespace: str) -> dict[TopicName, int
             )
     if faults:
         raise TopicsError("\n".join(faults))
-    names = [name for name in TOPICS if name not in _NOT_THE_WORKER_S]
-    return {name: there[TOPICS[name].full_name(namespace)] for name in names}
+    return {name: there[TOPICS[name].full_name(namespace)] for name in TOPICS}
 
 
 async def partitions_of_topic(cluster: Cluster, namespace: str, name: TopicName) -> int:

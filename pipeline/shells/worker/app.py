@@ -16,6 +16,7 @@ from faust.types import StreamT
 
 from pipeline import metrics
 from pipeline.errors import RelayWatchError
+from pipeline.heartbeat import MissionNames
 from pipeline.mission.model import Mission
 from pipeline.shells.exits import EXIT_FAILED, EXIT_NEVER_AGAIN, RAN, leave
 from pipeline.shells.files.resources import read_mission
@@ -31,6 +32,7 @@ from pipeline.shells.worker.allocator import give_back
 from pipeline.shells.worker.backlog import Backlog
 from pipeline.shells.worker.exporter import Exporter
 from pipeline.shells.worker.guard import Guard
+from pipeline.shells.worker.heart import Heart, Vitals
 from pipeline.shells.worker.inbox import Inbox
 from pipeline.shells.worker.instance import named
 from pipeline.shells.worker.lease import Lease
@@ -72,12 +74,22 @@ class Worker:
     partitions: Partitions
     pulse: Pulse
     guards: list[Guard] = field(default_factory=list)
+    lag: dict[str, int] = field(default_factory=dict)
+    """topic/partition → records that wait, as Kafka last said."""
 
     def starts(self) -> Mapping[Any, int]:
         return {place: offset for guard in self.guards for place, offset in guard.starts().items()}
 
     def done(self) -> Mapping[Any, int]:
         return {place: offset for guard in self.guards for place, offset in guard.done().items()}
+
+    def vitals(self) -> Vitals:
+        guards = [guard for guard in self.guards if guard.owned]
+        return Vitals(
+            partitions={guard.lives.stage.source: sorted(guard.partitions) for guard in guards},
+            watermarks={link: at for guard in guards for link, at in guard.meter.watermarks.items()},
+            lag=dict(self.lag),
+        )
 
     def not_ready(self) -> str:
         """Why records are not taken yet; empty once they are. Asked from another thread: only looks."""
@@ -237,12 +249,19 @@ async def _run(settings: Settings, mission: Mission, parent: int | None) -> int:
         "worker %s of %s at %s, mission %s, metrics at http://%s:%d/metrics", settings.instance_name,
         application_id(settings.namespace), settings.kafka, mission.name, settings.metrics_host, server.port,
     )  # fmt: skip
-    backlog = Backlog(Cluster.of(settings), worker.guards, exporter, worker.pulse)
-    looking = asyncio.create_task(backlog.follow())
+    heart = Heart(
+        cluster, settings.namespace, settings.instance_name, MissionNames.of(mission), worker.vitals,
+        settings.replace_mission,
+    )  # fmt: skip
+    looking: asyncio.Task[None] | None = None
     try:
-        return await _serve(worker, exporter, parent)
+        async with heart.beating():
+            backlog = Backlog(cluster, worker.guards, exporter, worker.pulse, lag=worker.lag)
+            looking = asyncio.create_task(backlog.follow())
+            return await _serve(worker, exporter, parent)
     finally:
-        looking.cancel()
+        if looking is not None:
+            looking.cancel()
         server.close()
 
 

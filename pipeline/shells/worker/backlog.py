@@ -42,6 +42,8 @@ class Backlog:
     guards: Sequence[Guard]
     display: Display
     pulse: Pulse
+    lag: dict[str, int] = field(default_factory=dict)
+    """topic/partition → records that wait, of all partitions that are assigned."""
     catch_up: CatchUp = field(default_factory=CatchUp)
     _asked: dict[TP, _Stretch] = field(default_factory=dict)
     _presence: Presence = field(init=False)
@@ -91,6 +93,8 @@ class Backlog:
                 samples.append(Sample(metrics.LAG, (topic, str(place.partition)), waiting))
                 places[name] = waiting, at
         self.pulse.looked(places)
+        self.lag.clear()
+        self.lag.update({name: waiting for name, (waiting, _) in places.items()})
         replayed = sum(guard.table.replayed for guard in self.guards)
         self.pulse.has_partitions(all(guard.owned for guard in self.guards), replayed)
         self.display.show(_SCOPE, samples)

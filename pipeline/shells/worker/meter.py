@@ -42,6 +42,8 @@ class Meter:
     clock: Callable[[], float] = time.monotonic
     names: list[str] = field(default_factory=list)
     """The links or vehicles of the partitions that are assigned."""
+    watermarks: dict[str, int] = field(default_factory=dict)
+    """Link → that of its live data, nanoseconds, as it was shown last."""
     _moved: set[Place] = field(default_factory=set)
     _show_at: float = 0.0
 
@@ -60,6 +62,7 @@ class Meter:
             for origin in ORIGINS:
                 self.display.show(self._scope((name, origin)), ())
         self.names = []
+        self.watermarks.clear()
         self._moved.clear()
 
     def taken(self, records: int, folded: Folded, moved: set[Place], seconds: float) -> None:
@@ -123,6 +126,9 @@ class Meter:
             logger.exception("no metrics of %s (%s)", *place)
             samples = []
         self.display.show(self._scope(place), samples)
+        for metric, labels, value in samples:
+            if metric is metrics.WATERMARK and place[1] == "live" and value:
+                self.watermarks[labels[0]] = round(value * 1e6) * 1000
 
     def _gauges(self, place: Place) -> Iterator[Sample]:
         """What the state says; 0 where it says nothing of a gauge that is never absent."""
