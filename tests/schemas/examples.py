@@ -95,10 +95,12 @@ def _others(records: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 def _heartbeat(at: int) -> Heartbeat:
+    # Its digest is made up: the real one changes with every word of the mission.
+    mission = replace(MissionNames.of(scenario("flight-72").mission), digest="72" * 32)
     return Heartbeat(
-        worker="pc-9464", process="5c1d", sequence=12, at=at, version="0.1.0",
-        mission=replace(MissionNames.of(scenario("flight-72").mission), digest="72" * 32), partitions={"frames": [0, 1], "telemetry": [0, 1]},
-        watermarks={"rover-a": at}, lag={"frames/0": 0, "frames/1": 12},
+        worker="pc-9464", process="5c1d", sequence=12, at=at, version="0.1.0", mission=mission,
+        partitions={"frames": [0, 1], "telemetry": [0, 1]}, watermarks={"rover-a": at},
+        lag={"frames/0": 0, "frames/1": 12},
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pipeline.shells.terminal import say, say_json
 
 EXAMPLE: Final = """\
 $ relaywatch acls --role publisher --principal User:rover-a
-# publisher: publishes frames; reads the heartbeat, which says what mission the workers have
+# publisher: publishes frames; reads the heartbeat ...
 kafka-acls.sh --bootstrap-server 127.0.0.1:9092 --add --allow-principal User:rover-a --operation Write ..."""
 
 
