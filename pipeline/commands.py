@@ -170,11 +170,10 @@ def read_command(body: Mapping[str, Any], command_id: str, mission: Mission | No
     table = Table(body, (), faults)
     command = _read(table, command_id)
     if mission is not None:
-        vehicles = [one.name for one in mission.vehicles]
         if isinstance(command, SetWindow):
-            check_window(table, command.window, vehicles, {one.name: one for one in mission.links})
+            check_window(table, command.window, mission)
         else:
-            check_vehicle(table, command.vehicle, vehicles)
+            check_vehicle(table, command.vehicle, mission)
     if faults.found:
         raise RecordError(REFUSED, str(faults).replace("\n", "; "))
     return command
@@ -226,7 +225,7 @@ class Given:
     """A command as `watch` gets it: by the telemetry topic, so that all it acts on comes in one order."""
 
     vehicle: str
-    """Whose state it goes to. A change of the plan goes to every vehicle of the mission: the plan is the mission's."""
+    """The mission's entry whose state it goes to. A change of the plan goes to every one: the plan is the mission's."""
     origin: Origin
     """Of its record on the commands topic."""
     command: Command
@@ -234,8 +233,9 @@ class Given:
 
 def pass_on(command: Command, origin: Origin, mission: Mission) -> tuple[Given, ...]:
     """What `watch` is told of one command, one for each vehicle that it concerns."""
-    everywhere = isinstance(command, PlanCommand)
-    vehicles = [one.name for one in mission.vehicles] if everywhere else [command.vehicle]
+    entry = mission.entry_of(command.vehicle)
+    own = [command.vehicle if entry is None else entry.name]
+    vehicles = [one.name for one in mission.vehicles] if isinstance(command, PlanCommand) else own
     return tuple(Given(vehicle=vehicle, origin=origin, command=command) for vehicle in vehicles)
 
 

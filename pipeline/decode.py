@@ -14,17 +14,19 @@ from typing import Any, Final
 from pipeline.channels.expected import ExpectedLink, Role
 from pipeline.channels.link_state import LinkState
 from pipeline.channels.outcome import Accepted, ChannelName, Outcome, parts_of
-from pipeline.channels.said import ChannelSamples, Said, said
+from pipeline.channels.said import ChannelSamples, Said, readings_of, said
+from pipeline.evidence.segments import fuse
 from pipeline.frames.frame import split
-from pipeline.frames.mavlink import may_be_vehicle
 from pipeline.mission.model import Mission
-from pipeline.records import KINDS, DataEnded, FramesReceived, Listened, Origin, Record, RecordingEnded
+from pipeline.records import KINDS, SECOND, DataEnded, FramesReceived, Listened, Origin, Record, RecordingEnded
 from pipeline.telemetry import ChannelFrames, OutOfScope, Samples, Telemetry
 
 Logged = tuple[Origin, Record]
 """A record, and where it stands in its log."""
 
 _SETTLING: Final = (DataEnded, RecordingEnded)
+RECEIVING_APART: Final = 3 * SECOND
+"""Two good frames further apart show nothing about the time between them."""
 _OCTETS_TOGETHER: Final = 768 << 10
 """With so many octets of frames there are enough to reckon in columns; with many more they are fetched from memory
 again for each step."""
@@ -73,7 +75,7 @@ def _told(state: LinkState, expected: ExpectedLink, group: Sequence[Logged]) -> 
     if isinstance(group[-1][1], _SETTLING):
         for channel in state.channels.values():
             channel.settle(outcomes[-1])
-    of_vehicles = [said(state, expected, vehicle, outcomes) for vehicle in range(len(expected.vehicles))]
+    of_vehicles = [said(expected, vehicle, outcomes) for vehicle in range(len(expected.vehicles))]
     for (origin, record), outcome, *found in zip(group, outcomes, *of_vehicles, strict=True):
         yield _of_record(state, expected, origin, record, outcome, found)
 
@@ -103,9 +105,7 @@ def _take_frames(
         outcome.bad_at.append(times[place])
     for key, of_channel in frames.by_channel().items():
         scid, vcid, _ = key
-        if state.first_heard is None and expected.expects_any_system and may_be_vehicle(scid):
-            state.first_heard = scid
-        role, parts = expected.role(scid, vcid, state.first_heard), parts_of(of_channel, ends, outcomes)
+        role, parts = expected.role(scid, vcid), parts_of(of_channel, ends, outcomes)
         if role is not None:
             state.channel(ChannelName(*key), role).take(of_channel, frames, times, parts)
             continue
@@ -143,26 +143,33 @@ def _of_record(
         "set_aside": tuple(sorted(set(outcome.set_aside))), "bins": state.receptions.take_touched(),
         "dispositions": dict(sorted(state.dispositions.items())) if outcome.dispositions else {},
         "late": state.late if outcome.late else 0,
+        "receiving": tuple(_receiving(outcome)) if expected.link.format == "mavlink" else (),
     }  # fmt: skip
-    return tuple(
-        [_of_vehicle(state, expected, place, of_link, outcome, found) for place, found in enumerate(of_vehicles)]
-    )
+    return tuple([_of_vehicle(expected, place, of_link, outcome, found) for place, found in enumerate(of_vehicles)])
+
+
+def _receiving(outcome: Outcome) -> Iterator[tuple[int, int]]:
+    """Stretches of time in which good frames came, of whatever source."""
+    times = [at for accepted in outcome.accepted.values() for at in accepted.times]
+    times += [at for of_source in outcome.out_of_scope.values() for at in of_source]
+    yield from fuse(((at, at) for at in times), RECEIVING_APART)
 
 
 def _of_vehicle(
-    state: LinkState, expected: ExpectedLink, place: int, of_link: Mapping[str, Any], outcome: Outcome, found: Said
+    expected: ExpectedLink, place: int, of_link: Mapping[str, Any], outcome: Outcome, found: Said
 ) -> Telemetry:
     channels: list[ChannelFrames] = []
     for name in sorted(outcome.accepted):
-        role = expected.role(name.scid, name.vcid, state.first_heard)
+        role = expected.role(name.scid, name.vcid)
         if role is not None and role.vehicle == place:
-            channels.extend(_channel_frames(name, role, outcome.accepted[name], expected.link.format == "mavlink"))
+            channels.extend(_channel_frames(name, role, outcome.accepted[name]))
     return Telemetry(
         **of_link, vehicle=expected.vehicles[place].name, channels=tuple(channels),
         samples=tuple(map(_samples, found)),
+        readings=readings_of(expected, place, outcome) if outcome.messages else (),
         told_late=tuple(sorted(
             at for name, at in outcome.told_late
-            if (role := expected.role(name.scid, name.vcid, state.first_heard)) is not None and role.vehicle == place
+            if (role := expected.role(name.scid, name.vcid)) is not None and role.vehicle == place
         )),
     )  # fmt: skip
 
@@ -176,14 +183,14 @@ def _samples(found: ChannelSamples) -> Samples:
     )  # fmt: skip
 
 
-def _channel_frames(name: ChannelName, role: Role, accepted: Accepted, is_mavlink: bool) -> Iterator[ChannelFrames]:
+def _channel_frames(name: ChannelName, role: Role, accepted: Accepted) -> Iterator[ChannelFrames]:
     """Those that are live, and those with the replay flag."""
     for replayed in (False, True):
         if replayed in accepted.replayed:
             times, counts, telemetry = _in_sequence(accepted, replayed, name.modulus)
             yield ChannelFrames(
                 scid=name.scid, vcid=name.vcid, live=role.live and not replayed, modulus=name.modulus, times=times,
-                counts=counts, telemetry=(True,) * len(times) if is_mavlink else telemetry,
+                counts=counts, telemetry=telemetry,
             )  # fmt: skip
 
 

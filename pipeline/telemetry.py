@@ -11,6 +11,7 @@ from msgspec import Meta, MsgspecError, Struct, json
 
 from pipeline.errors import RecordError
 from pipeline.mission.model import FlightState
+from pipeline.packets.mavlink import fits
 from pipeline.records import Listened, Origin, RecordKind, check_listened
 
 Integer = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
@@ -58,6 +59,17 @@ class Samples(Struct, frozen=True, kw_only=True, gc=False):
     climb_rates: tuple[Measured | None, ...]
 
 
+class Readings(Struct, frozen=True, kw_only=True, gc=False):
+    """What MAVLink messages of one component say, each by itself, a column each. `packets.mavlink` knows the words."""
+
+    system: Integer
+    component: Integer
+    times: tuple[Integer, ...]
+    """Relay receive times."""
+    messages: tuple[str, ...]
+    words: tuple[tuple[Measured | str | bool | None, ...], ...]
+
+
 class OutOfScope(Struct, frozen=True, kw_only=True, gc=False):
     """Good frames of a SCID or VCID that the mission does not expect on this link."""
 
@@ -83,6 +95,12 @@ class Telemetry(Struct, frozen=True, kw_only=True, gc=False):
     """For kind recording_ended: False where the file is cut off."""
     channels: tuple[ChannelFrames, ...] = ()
     samples: tuple[Samples, ...] = ()
+    readings: tuple[Readings, ...] = ()
+    """MAVLink only. What becomes of a vehicle's messages together depends on which of its components is the autopilot,
+    and on what comes late: so that is for `watch`."""
+    receiving: tuple[tuple[Integer, Integer], ...] = ()
+    """MAVLink only: stretches of relay time in which good messages came, of whatever source, with at most 3 s between
+    two. A receiver that hears anything at all listens."""
     out_of_scope: tuple[OutOfScope, ...] = ()
     set_aside: tuple[Integer, ...] = ()
     """Relay receive times of frames in conflict: values sampled at these times do not count."""
@@ -117,6 +135,10 @@ def decode_telemetry(value: bytes) -> Telemetry:
         _check_length("channels", channel.times, channel.counts, channel.telemetry)
     for samples in telemetry.samples:
         _check_length("samples", *(getattr(samples, name) for name in _SAMPLE_COLUMNS))
+    for readings in telemetry.readings:
+        _check_length("readings", readings.times, readings.messages, readings.words)
+        if not all(map(fits, readings.messages, readings.words)):
+            raise RecordError("undecodable", "telemetry: the words of a reading are not those that its message has")
     if telemetry.listened is not None:
         check_listened(telemetry.listened)
     return telemetry

@@ -116,7 +116,8 @@ def link_partition(mission: Mission, link: str, partitions: int) -> int:
 
 def vehicle_partition(mission: Mission, vehicle: str, partitions: int) -> int:
     """As `link_partition`. Alerts and flights go where their vehicle's telemetry goes, in its order."""
-    return _place(mission.vehicles, vehicle, partitions)
+    entry = mission.entry_of(vehicle)
+    return _place(mission.vehicles, vehicle if entry is None else entry.name, partitions)
 
 
 def _place(named: Iterable[Link | Vehicle], name: str, partitions: int) -> int:

@@ -1,24 +1,28 @@
 """watch: telemetry of one vehicle → evidence → verdict → what is news; and what people ask for. Knows no frame, no
 topic and no clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from pipeline.commands import Given, IncidentCommand, PlanCommand, kind_of
 from pipeline.evidence.stored import dump, load
 from pipeline.evidence.summary import Evidence
 from pipeline.incidents import Moment, Published, restore, revise, store
-from pipeline.mission.model import Mission
+from pipeline.mission.model import ANY_SYSTEM, Mission
 from pipeline.outputs import Flight, Output
 from pipeline.people import People
 from pipeline.records import Origin, Run
 from pipeline.telemetry import Telemetry
 from pipeline.verdicts import verdict
-from pipeline.verdicts.ledger import SUPERSEDED, accounting_of, facts_of
+from pipeline.verdicts.ledger import SUPERSEDED, accounting_of, channels_of_all, facts_of
 from pipeline.verdicts.picture import Picture
+
+Component = tuple[int, int]
+"""MAVLink: system and component."""
 
 
 class VehicleState:
@@ -26,11 +30,15 @@ class VehicleState:
 
     def __init__(self) -> None:
         self.evidence: Evidence | None = None
-        """None until the first record says which vehicle this is."""
+        """None until the first record says which vehicle this is. Of an entry of MAVLink vehicles what is known of
+        its links."""
+        self.components: dict[Component, Evidence] = {}
+        """MAVLink: what each component sent, and what is known of the links."""
         self.people = People()
         self.published: dict[str, Published] = {}
         self.ledger: dict[str, tuple[int, Any]] = {}
-        """Flight name → (revision, facts) last published; "" is the accounting."""
+        """Flight name → (revision, facts) last published; "" is the accounting. Of a MAVLink system that the
+        mission does not name: system name/flight name."""
         self.seen: dict[str, int] = {}
         """Origin partition ("topic/partition") → offset of the last record contained here."""
         self._stored: dict[str, Any] = {}
@@ -40,7 +48,8 @@ class VehicleState:
 
     def take_changes(self) -> dict[str, Any]:
         """Chunks of storage that changed since the last call, as JSON: "" is the head."""
-        if not self._changed and (self.evidence is None or not self.evidence.changed):
+        evidences = dict(self._evidences())
+        if not self._changed and not any(evidence.changed for evidence in evidences.values()):
             return {}
         chunks: dict[str, Any] = {"": {"seen": dict(self.seen)}}
         for name in sorted(self._changed):
@@ -51,11 +60,18 @@ class VehicleState:
                 chunks[name] = list(self.ledger[key])
             elif kind == "command":
                 chunks[name] = self.people.dump(name)
-        if self.evidence is not None:
-            chunks |= {name: dump(self.evidence, name) for name in sorted(self.evidence.changed)}
-            self.evidence.changed.clear()
+        for place, evidence in evidences.items():
+            chunks |= {place + name: dump(evidence, name) for name in sorted(evidence.changed)}
+            evidence.changed.clear()
         self._changed.clear()
         return chunks
+
+    def _evidences(self) -> Iterator[tuple[str, Evidence]]:
+        """Each with what its chunks' names begin with."""
+        if self.evidence is not None:
+            yield "", self.evidence
+        for (system, component), evidence in self.components.items():
+            yield f"component/{system}.{component}/", evidence
 
     @classmethod
     def restore(cls, chunks: Mapping[str, Any]) -> "VehicleState":
@@ -78,11 +94,53 @@ class VehicleState:
         if self.evidence is None:
             self.evidence = Evidence(mission.vehicle(vehicle), mission)
             for name, value in self._stored.items():
-                load(self.evidence, name, value)
+                kind, _, rest = name.partition("/")
+                if kind != "component":
+                    load(self.evidence, name, value)
+                    continue
+                source, _, rest = rest.partition("/")
+                system, _, component = source.partition(".")
+                of = int(system), int(component)
+                if of not in self.components:
+                    self.components[of] = Evidence(mission.vehicle(vehicle), mission)
+                load(self.components[of], rest, value)
             # What was read stands in storage as it is.
-            self.evidence.changed.clear()
+            for _, evidence in self._evidences():
+                evidence.changed.clear()
             self._stored.clear()
         return self.evidence
+
+    def absorb(self, telemetry: Telemetry, mission: Mission) -> None:
+        """Join what one record says."""
+        evidence = self.evidence_for(telemetry.vehicle, mission)
+        if not mission.is_mavlink(mission.vehicle(telemetry.vehicle)):
+            evidence.absorb(telemetry)
+            return
+        of_components = _by_component(telemetry)
+        for component in of_components.keys() - self.components.keys():
+            known = self.components[component] = Evidence(mission.vehicle(telemetry.vehicle), mission)
+            known.merge(evidence)
+        of_link = structs.replace(telemetry, channels=(), samples=(), readings=())
+        evidence.absorb(of_link)
+        for component, known in self.components.items():
+            known.absorb(of_components.get(component, of_link))
+
+    def pictures(self, vehicle: str, mission: Mission) -> list[Picture]:
+        """What is known of each vehicle of an entry of the mission, the entry's own first: of a MAVLink vehicle the
+        autopilot's evidence alone. `vehicle`: the entry's name; `mission`: with its plan as people have changed it."""
+        entry, evidence = mission.vehicle(vehicle), self.evidence_for(vehicle, mission)
+        autopilots: dict[int, Evidence] = {}
+        for (system, _), known in sorted(self.components.items(), key=lambda one: one[0]):
+            if known.is_autopilot:
+                autopilots.setdefault(system, known)
+        if entry.scid != ANY_SYSTEM or not mission.is_mavlink(entry):
+            return [Picture(autopilots.get(entry.scid, evidence), entry, mission)]
+        systems = [Picture(known, mission.system(entry, system), mission) for system, known in autopilots.items()]
+        return [Picture(evidence, entry, mission), *systems]
+
+    def is_vehicle(self, system: int) -> bool:
+        """MAVLink: whether one of the system's components is an autopilot."""
+        return any(known.is_autopilot for (of, _), known in self.components.items() if of == system)
 
     def planned(self, mission: Mission) -> Mission:
         """The mission with the plan as people have changed it."""
@@ -117,17 +175,17 @@ def watch(state: VehicleState, telemetry: Telemetry, mission: Mission, run: Run)
     """What one record changes of what is said. Nothing where the record has been seen before."""
     if state.has_seen(telemetry.origin):
         return ()
-    evidence = state.evidence_for(telemetry.vehicle, mission)
-    evidence.absorb(telemetry)
-    picture = Picture(evidence, mission.vehicle(telemetry.vehicle), state.planned(mission))
+    state.absorb(telemetry, mission)
+    pictures = state.pictures(telemetry.vehicle, state.planned(mission))
+    picture = pictures[0]
     if picture.watermark is None:
         return ()
     moment = Moment(
         picture.watermark, telemetry.earth_receive_time,
-        evidence.is_complete(telemetry.link, telemetry.session), _is_late(picture, telemetry), telemetry.origin,
-        picture.final_before,
+        picture.evidence.is_complete(telemetry.link, telemetry.session), _is_late(picture, telemetry),
+        telemetry.origin, picture.final_before,
     )  # fmt: skip
-    return _said(state, picture, moment, run)
+    return _said(state, pictures, moment, run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +205,7 @@ def obey(state: VehicleState, given: Given, mission: Mission, run: Run) -> tuple
         return ()
     command = given.command
     evidence = state.evidence_for(given.vehicle, mission)
-    mark = Picture(evidence, mission.vehicle(given.vehicle), state.planned(mission)).watermark
+    mark = state.pictures(given.vehicle, state.planned(mission))[0].watermark
     known_at = -(1 << 63) if mark is None else mark
     if isinstance(command, IncidentCommand):
         published = state.published.get(command.incident_id)
@@ -156,15 +214,17 @@ def obey(state: VehicleState, given: Given, mission: Mission, run: Run) -> tuple
         known_at = max(known_at, published.known_at)
     state.take(given, known_at)
     refusals: tuple[Refusal, ...] = ()
-    if isinstance(command, PlanCommand) and given.vehicle == command.vehicle:
+    entry = mission.entry_of(command.vehicle)
+    if isinstance(command, PlanCommand) and entry is not None and given.vehicle == entry.name:
         objection = state.people.plan(mission.plan)[1].get(command)
         refusals = () if objection is None else (_refused(given, objection),)
-    picture = Picture(evidence, mission.vehicle(given.vehicle), state.planned(mission))
+    pictures = state.pictures(given.vehicle, state.planned(mission))
+    picture = pictures[0]
     if picture.watermark is None:
         return refusals
     earth = max((segment.last for _, segment in evidence.earth.items()), default=picture.watermark)
     moment = Moment(picture.watermark, earth, False, False, given.origin, picture.final_before)
-    return (*refusals, *_said(state, picture, moment, run))
+    return (*refusals, *_said(state, pictures, moment, run))
 
 
 def _refused(given: Given, objection: str) -> Refusal:
@@ -176,31 +236,64 @@ def _named(run: Run) -> str:
     return f"run {run.id}" if run.id else "live records"
 
 
-def _said(state: VehicleState, picture: Picture, moment: Moment, run: Run) -> tuple[Output, ...]:
-    """What is news in the picture."""
-    flights, incidents = verdict(picture)
-    mission = picture.mission
+def _by_component(telemetry: Telemetry) -> dict[Component, Telemetry]:
+    """What a record says of each MAVLink component, with what it says of the link."""
+    own: dict[Component, dict[str, tuple[Any, ...]]] = {}
+    for channel in telemetry.channels:
+        of = own.setdefault((channel.scid, channel.vcid), {"channels": (), "readings": ()})
+        of["channels"] += (channel,)
+    for readings in telemetry.readings:
+        of = own.setdefault((readings.system, readings.component), {"channels": (), "readings": ()})
+        of["readings"] += (readings,)
+    return {component: structs.replace(telemetry, samples=(), **of) for component, of in own.items()}
+
+
+def _said(state: VehicleState, pictures: Sequence[Picture], moment: Moment, run: Run) -> tuple[Output, ...]:
+    """What is news in what is known of the vehicles of one entry of the mission."""
+    mission = pictures[0].mission
+    judged = [(picture, *verdict(picture)) for picture in pictures]
     changed, revisions = revise(
-        state.published, incidents, moment, run, mission.name, state.people.asked, mission.plan
+        state.published, [one for _, _, incidents in judged for one in incidents], moment, run, mission.name,
+        state.people.asked, mission.plan,
     )  # fmt: skip
     state.published.update(changed)
     for name in changed:
         state.mark(f"incident/{name}")
-    said = {revision.flight for revision in revisions}
-    ledger: dict[str, Any] = {}
-    for flight in flights:
-        before = state.ledger.get(flight.name)
-        if before is not None and before[1].get("final"):
-            continue
-        if moment.session_over or before is None or flight.name in said:
-            ledger[flight.name] = facts_of(picture, flight)
+    said = {(revision.vehicle, revision.flight) for revision in revisions}
+    news: dict[str, tuple[Picture, Any]] = {}
+    current: set[str] = set()
+    for picture, flights, _ in judged:
+        place = _ledger_place(picture)
+        current |= {place, *(place + flight.name for flight in flights)}
+        for flight in flights:
+            before = state.ledger.get(place + flight.name)
+            if before is not None and before[1].get("final"):
+                continue
+            if moment.session_over or before is None or (picture.vehicle.name, flight.name) in said:
+                news[place + flight.name] = picture, facts_of(picture, flight)
+        if moment.session_over:
+            news[place] = picture, _accounting(state, picture)
     # A flight is named by its take-off: a frame that came late can show that it began earlier, under another name.
-    for name in sorted(state.ledger.keys() - {flight.name for flight in flights} - {""}):
+    places = {_ledger_place(picture): picture for picture in pictures}
+    for name in sorted(state.ledger.keys() - current):
+        of = places.get(name[: name.find("/") + 1], pictures[0])
         if not state.ledger[name][1].get("final"):
-            ledger[name] = dict(SUPERSEDED)
-    if moment.session_over:
-        ledger[""] = accounting_of(picture)
-    return (*revisions, *_ledger(state, picture, ledger, moment, run))
+            news[name] = of, dict(SUPERSEDED)
+    return (*revisions, *_ledger(state, news, moment, run))
+
+
+def _ledger_place(picture: Picture) -> str:
+    """What the names of its flights begin with in the ledger of a state."""
+    return f"{picture.vehicle.name}/" if picture.vehicle.entry else ""
+
+
+def _accounting(state: VehicleState, picture: Picture) -> dict[str, Any]:
+    """Every frame: the entry of the mission speaks for its links, and for what is no vehicle on them."""
+    account = accounting_of(picture)
+    for (system, _), evidence in sorted(state.components.items(), key=lambda one: one[0]):
+        if picture.vehicle.scid == (system if state.is_vehicle(system) else ANY_SYSTEM):
+            account["channels"] |= channels_of_all(Picture(evidence, picture.vehicle, picture.mission))
+    return account
 
 
 def _is_late(picture: Picture, telemetry: Telemetry) -> bool:
@@ -211,19 +304,19 @@ def _is_late(picture: Picture, telemetry: Telemetry) -> bool:
 
 
 def _ledger(
-    state: VehicleState, picture: Picture, facts: Mapping[str, Any], moment: Moment, run: Run
+    state: VehicleState, news: Mapping[str, tuple[Picture, Any]], moment: Moment, run: Run
 ) -> list[Flight]:  # fmt: skip
     """The flights whose facts are news: new ones, those an alert speaks of, and all that changed in a session."""
     out: list[Flight] = []
-    for name, body in facts.items():
-        body = orjson.loads(orjson.dumps(body))
+    for name, (picture, facts) in news.items():
+        body = orjson.loads(orjson.dumps(facts))
         revision, before = state.ledger.get(name, (0, None))
         if body != before:
             state.ledger[name] = (revision + 1, body)
             state.mark(f"flight/{name}")
             out.append(
                 Flight(
-                    name=name, vehicle=picture.vehicle.name, run=run.id, origin=run.origin,
+                    name=name.rpartition("/")[2], vehicle=picture.vehicle.name, run=run.id, origin=run.origin,
                     mission=picture.mission.name, revision=revision + 1, facts=body, known_at=moment.relay,
                     made_from=moment.made_from,
                 )

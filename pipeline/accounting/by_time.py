@@ -13,7 +13,6 @@ from pipeline.errors import RecordError
 from pipeline.evidence.runs import RunMap, gaps_of
 from pipeline.evidence.summary import suspect_gap
 from pipeline.frames.frame import split
-from pipeline.frames.mavlink import may_be_vehicle
 from pipeline.mission.model import Mission
 from pipeline.packets.lot import PacketLot
 from pipeline.records import DataEnded, FramesReceived, Record, RecordingEnded
@@ -65,7 +64,6 @@ class _Link:
     def __init__(self, mission: Mission, name: str) -> None:
         self.expected = ExpectedLink(mission, name)
         self.channels: dict[ChannelName, _Channel] = {}
-        self.first_heard: int | None = None
 
     def channel(self, name: ChannelName, role: Role) -> _Channel:
         channel = self.channels.get(name)
@@ -75,9 +73,7 @@ class _Link:
         return channel
 
     def role(self, scid: int, vcid: int) -> Role | None:
-        if self.first_heard is None and self.expected.expects_any_system and may_be_vehicle(scid):
-            self.first_heard = scid
-        return self.expected.role(scid, vcid, self.first_heard)
+        return self.expected.role(scid, vcid)
 
 
 class TimedAccounting:

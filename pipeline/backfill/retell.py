@@ -52,7 +52,7 @@ class Retelling:
             self.timeline.apply(counts.take(telemetry, self._run.origin))
             vehicle = self._vehicles[telemetry.vehicle]
             for output in watch(vehicle, telemetry, self._mission, self._run):
-                self.timeline.apply(opened(output, telemetry.vehicle))
+                self.timeline.apply(opened(output, output.vehicle or telemetry.vehicle))
             self._touched.add(telemetry.vehicle)
         self.timeline.show(f"link {record.link}", counts.gauges(record.link, self._run.origin))
 

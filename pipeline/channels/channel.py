@@ -22,6 +22,7 @@ from pipeline.channels.outcome import ChannelName, Outcome, Part, parts_within
 from pipeline.channels.plausibility import REFERENCE_WITHIN, confirms, is_plausible
 from pipeline.channels.recent import KEPT, NOT_ENDED, Recent, digest
 from pipeline.frames.frame import IMPLAUSIBLE, ONLY_IDLE_DATA, Frames
+from pipeline.frames.mavlink import HEARTBEAT
 from pipeline.packets.extraction import Extraction
 from pipeline.packets.stretch import Stretch, Walked
 
@@ -165,6 +166,8 @@ class Channel:
                 message = frames.messages[place]
                 if message is not None:
                     outcome.messages.append((place, self.name, count, at, message))
+                    # That a component is there is all that its HEARTBEAT says.
+                    outcome.accepted[self.name].telemetry[-1] = message.message_id != HEARTBEAT
             if self.held:
                 self._hear_out(count, at, outcome)
         else:

@@ -7,8 +7,7 @@ from pipeline.errors import RecordError
 from pipeline.frames import FORMATS
 from pipeline.frames.aos import ONLY_IDLE_VCID
 from pipeline.frames.frame import FrameFormat, Managed
-from pipeline.frames.mavlink import ANY_SYSTEM
-from pipeline.mission.model import SECOND, Link, Mission, Vehicle
+from pipeline.mission.model import ANY_SYSTEM, SECOND, Link, Mission, Vehicle
 from pipeline.packets.columns import ColumnReader
 
 
@@ -43,32 +42,22 @@ class ExpectedLink:
         """Per vehicle: APID → what reads its packets, many at once."""
         self._roles: dict[tuple[int, int], Role | None] = {}
 
-    def role(self, scid: int, vcid: int, first_heard: int | None = None) -> Role | None:
-        """What this channel is; None where the mission does not expect it. `first_heard`: the system that a vehicle
-        of any system id is, once one was heard."""
-        if scid == first_heard:
-            scid = ANY_SYSTEM if self._any_system is not None else scid
+    def role(self, scid: int, vcid: int) -> Role | None:
+        """What this channel is; None where the mission does not expect it."""
         key = (scid, vcid)
         if key not in self._roles:
             self._roles[key] = self._find(scid, vcid)
         return self._roles[key]
 
-    @property
-    def _any_system(self) -> int | None:
-        if self.link.format != "mavlink":
-            return None
-        return next((place for place, one in enumerate(self.vehicles) if one.scid == ANY_SYSTEM), None)
-
-    @property
-    def expects_any_system(self) -> bool:
-        """Whether one of its vehicles is the first that is heard, whatever its system id."""
-        return self._any_system is not None
-
     def _find(self, scid: int, vcid: int) -> Role | None:
+        if self.link.format == "mavlink" and all(vehicle.scid != scid for vehicle in self.vehicles):
+            scid = ANY_SYSTEM
         for place, vehicle in enumerate(self.vehicles):
             if vehicle.scid != scid:
                 continue
-            period = None if vehicle.frame_period_s is None else round(vehicle.frame_period_s * SECOND)
+            # MAVLink messages come in bursts: their period does not say which count is due.
+            has_period = vehicle.frame_period_s is not None and self.link.format != "mavlink"
+            period = round((vehicle.frame_period_s or 0.0) * SECOND) if has_period else None
             if vcid in vehicle.realtime_vcids or (self.link.format == "mavlink" and not vehicle.realtime_vcids):
                 return Role(place, True, True, period)
             if vcid in vehicle.recorded_vcids:

@@ -11,7 +11,6 @@ from pipeline.channels.outcome import ChannelName
 from pipeline.channels.receptions import Receptions
 from pipeline.channels.sessions import Sessions
 from pipeline.mission.model import Mission
-from pipeline.packets.mavlink import OnBoard
 from pipeline.records import Origin
 
 
@@ -26,10 +25,6 @@ class LinkState:
         self.channels: dict[ChannelName, Channel] = {}
         self.receptions = Receptions()
         self.sessions = Sessions()
-        self.first_heard: int | None = None
-        """MAVLink, where a vehicle of any system id is expected: the system of the first vehicle heard."""
-        self.on_board: dict[int, OnBoard] = {}
-        """MAVLink: system → what was last heard of it."""
         self._expected: ExpectedLink | None = None
         self._unrestored: dict[ChannelName, tuple[list[Any], dict[tuple[str, ...], Any]]] = {}
         self._changed = False
@@ -55,7 +50,7 @@ class LinkState:
     def restore_channels(self, expected: ExpectedLink) -> None:
         """Channels are made for a mission, so what was stored of them waits for the first record."""
         for name in list(self._unrestored):
-            role = expected.role(name.scid, name.vcid, self.first_heard)
+            role = expected.role(name.scid, name.vcid)
             if role is not None:
                 self.channel(name, role)
 
@@ -77,8 +72,6 @@ class LinkState:
             "seen": [[topic, partition, offset] for (topic, partition), offset in self.seen.items()],
             "dispositions": dict(self.dispositions),
             "late": self.late,
-            "first_heard": self.first_heard,
-            "on_board": {str(system): known.to_json() for system, known in self.on_board.items()},
             "channels": [channel.head() for channel in self.channels.values()]
             + [head for head, _ in self._unrestored.values()],
         }
@@ -93,8 +86,6 @@ class LinkState:
         state.seen = {(topic, partition): offset for topic, partition, offset in head["seen"]}
         state.dispositions = Counter(head["dispositions"])
         state.late = head["late"]
-        state.first_heard = head["first_heard"]
-        state.on_board = {int(system): OnBoard.from_json(known) for system, known in head["on_board"].items()}
         bins: dict[tuple[int, int], str] = {}
         sessions: dict[tuple[int, int], str] = {}
         for row in head["channels"]:

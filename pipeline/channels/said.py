@@ -9,13 +9,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from pipeline.channels.expected import ExpectedLink
-from pipeline.channels.link_state import LinkState
 from pipeline.channels.outcome import Outcome
 from pipeline.packets.columns import TOGETHER, ColumnReader, merged
 from pipeline.packets.lot import PacketLot
-from pipeline.packets.mavlink import OnBoard, learn
+from pipeline.packets.mavlink import read, words_of
 from pipeline.packets.space_packet import SpacePacket
-from pipeline.packets.values import Sample, sample
+from pipeline.packets.values import Sample
+from pipeline.telemetry import Readings
 
 Columns = tuple[tuple[Any, ...], ...]
 """Relay receive times, virtual channel frame counts, and the columns of `values.Sample`."""
@@ -38,10 +38,10 @@ _OfRecord = tuple[int, SpacePacket | PacketLot]
 """The place of a record among those that are taken together, and packets that became whole in it."""
 
 
-def said(state: LinkState, expected: ExpectedLink, vehicle: int, outcomes: Sequence[Outcome]) -> list[Said]:
+def said(expected: ExpectedLink, vehicle: int, outcomes: Sequence[Outcome]) -> list[Said]:
     """What each record says of a vehicle, in the order in which packets became whole. `vehicle`: its place."""
     if expected.link.format == "mavlink":
-        return [list(_by_messages(state, expected, vehicle, outcome)) for outcome in outcomes]
+        return [[] for _ in outcomes]
     of_channels: dict[tuple[bool, int, int], list[_OfRecord]] = {}
     for number, outcome in enumerate(outcomes):
         for name in sorted(outcome.packets):
@@ -99,18 +99,16 @@ def _read_together(lot: PacketLot, readers: Mapping[int, ColumnReader]) -> list[
     return [lot.at.tolist(), lot.frame_counts.tolist(), *columns]
 
 
-def _by_messages(state: LinkState, expected: ExpectedLink, vehicle: int, outcome: Outcome) -> Iterator[ChannelSamples]:
-    rows: dict[tuple[bool, int, int], list[tuple[Any, ...]]] = {}
-    meanings = expected.vehicles[vehicle].meanings
-    # In order of arrival over all components: what one says is read together with what another said last.
-    for _, name, count, at, message in sorted(outcome.messages, key=lambda row: row[0]):
-        role = expected.role(name.scid, name.vcid, state.first_heard)
-        if role is None or role.vehicle != vehicle:
-            continue
-        known, values = learn(state.on_board.get(message.system, OnBoard()), message, at)
-        state.on_board[message.system] = known
-        found = None if values is None else sample(meanings, values)
-        if found is not None:
-            rows.setdefault((not role.live, name.scid, name.vcid), []).append((at, count, *found))
-    for (is_recorded, scid, vcid), of_channel in sorted(rows.items()):
-        yield ChannelSamples(not is_recorded, scid, vcid, tuple(zip(*of_channel, strict=True)))
+def readings_of(expected: ExpectedLink, vehicle: int, outcome: Outcome) -> tuple[Readings, ...]:
+    """What the MAVLink messages of a record say of a vehicle, by component and in order of arrival."""
+    rows: dict[tuple[int, int], list[tuple[int, str, tuple[Any, ...]]]] = {}
+    for _, name, _, at, message in sorted(outcome.messages, key=lambda row: row[0]):
+        role = expected.role(name.scid, name.vcid)
+        if role is not None and role.vehicle == vehicle and (reading := read(message)) is not None:
+            rows.setdefault((name.scid, name.vcid), []).append((at, reading.message, words_of(reading)))
+    return tuple([_readings(source, rows[source]) for source in sorted(rows)])
+
+
+def _readings(source: tuple[int, int], rows: list[tuple[int, str, tuple[Any, ...]]]) -> Readings:
+    times, messages, words = zip(*rows, strict=True)
+    return Readings(system=source[0], component=source[1], times=times, messages=messages, words=words)

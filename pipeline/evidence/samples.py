@@ -32,7 +32,7 @@ class SampleKey(NamedTuple):
 class Entry:
     """One segment of samples."""
 
-    __slots__ = ("_kept", "key", "order", "segment")
+    __slots__ = ("_all", "_kept", "key", "order", "segment")
 
     def __init__(self, key: SampleKey, text: str, segment: Segment) -> None:
         self.key = key
@@ -40,9 +40,16 @@ class Entry:
         self.order = (segment.first, segment.last, text)
         """By their beginning, then by their end, then by their key."""
         self._kept: tuple[Values, ...] | None = None
+        self._all: tuple[Values, ...] | None = None
+
+    def keep(self, all_of_them: tuple[Values, ...]) -> None:
+        """Its samples, ascending, where more of them are there than the segment keeps."""
+        self._all = all_of_them
 
     def kept(self, in_conflict: AbstractSet[int]) -> tuple[Values, ...]:
         """The samples that are kept of it, its first ones and its last ones, without those in conflict; ascending."""
+        if self._kept is None and self._all is not None:
+            self._kept = tuple([values for values in self._all if values.at not in in_conflict])
         if self._kept is None:
             first, last, *_ = self.segment.payload
             points = [*first, *((-at, *rest) for at, *rest in last)]
@@ -86,6 +93,17 @@ class SampleLine:
         self._reaches[low:] = accumulate((*self._reaches[low - 1 : low], *lasts) if low else lasts, max)
         if low:
             del self._reaches[low]
+
+    def cut(self, since: int) -> None:
+        """Without the segments that begin at `since` or later."""
+        place = bisect_left(self._order, (since,))
+        del self.entries[place:], self._order[place:], self._reaches[place:]
+
+    def append(self, entry: Entry) -> None:
+        """One that begins after all others."""
+        self._reaches.append(max((entry.order[1], *self._reaches[-1:])))
+        self.entries.append(entry)
+        self._order.append(entry.order)
 
     @property
     def reach(self) -> int:

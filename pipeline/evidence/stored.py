@@ -8,6 +8,7 @@ frames much changes at each record, chunks are short:
     sessions/{ten minutes}      what is known of sessions, by their start
     levels/{minute}             signal levels
     runs/{20 s}                 runs of counts by their beginning: at 50 Hz and 20 % loss there are 170 of them
+    readings/{20 s}             what MAVLink messages say
     bins/{link}/{minute}        receptions by tenths of a second
 """
 
@@ -21,7 +22,7 @@ import orjson
 from pipeline.evidence.maxima import MaximumMap
 from pipeline.evidence.runs import Run
 from pipeline.evidence.segments import Key, Segment
-from pipeline.evidence.summary import SEGMENT_FIELDS, STORED_BY, TOTAL_FIELDS, Evidence
+from pipeline.evidence.summary import GRID_FIELDS, SEGMENT_FIELDS, STORED_BY, TOTAL_FIELDS, Evidence
 
 _OF_SESSIONS: Final = ("ended", "stopped", "reached", "last_sequence")
 _SEGMENTS: Final = {
@@ -49,6 +50,9 @@ def dump(evidence: Evidence, name: str) -> Any:
     if kind == "runs":
         return pack([[key, *run] for key, run in evidence.runs.between(low, high)])
     chunk = {}
+    if kind == "readings":
+        for field in GRID_FIELDS:
+            chunk[field] = [[key, list(point)] for key, point in getattr(evidence, field).between(low, high)]
     for field in _SEGMENTS.get(kind, ()):
         chunk[field] = _listed(getattr(evidence, field).between(low, high))
     for field in _TOTALS.get(kind, ()):
@@ -75,6 +79,7 @@ def load(evidence: Evidence, name: str, value: Any) -> None:
             place_of = getattr(evidence, field)
             for key, *rest in items:
                 place_of.add(_tuple(key), *_tuple(rest))
+        evidence.joined.refresh()
 
 
 def _listed(items: Iterable[tuple[Key, Segment]]) -> list[Any]:

@@ -25,6 +25,9 @@ does: records may come in any order, in any grouping, and more than once.
 | dispositions  | link, word                       | running totals of `decode`                            |
 | out_of_scope  | link, scid, vcid                 | good frames of another source                         |
 | set_aside     | (none)                           | instants whose values are in conflict                 |
+| receiving     | link, session                    | MAVLink: good messages came, of whatever source       |
+| heartbeats    | type, autopilot                  | MAVLink: HEARTBEATs of the component                  |
+| readings      | message, its word                | MAVLink: what messages say, thinned to a grid         |
 """
 
 from collections.abc import Hashable
@@ -34,24 +37,33 @@ from typing import Any, Final
 from pipeline.evidence.bins import BIN, CHUNK, BinMap
 from pipeline.evidence.losses import HeavyLoss, Measure, Stretch
 from pipeline.evidence.maxima import MaximumMap
+from pipeline.evidence.on_board import JoinedSamples
+from pipeline.evidence.readings import Grid
 from pipeline.evidence.runs import RunMap, runs_in
 from pipeline.evidence.segments import Key, Segment, SegmentMap
 from pipeline.evidence.stretches import clock_stretches, instants, rows_of, sample_stretches
 from pipeline.evidence.views import Views
 from pipeline.mission.model import Mission, Vehicle
+from pipeline.packets.mavlink import Reading, is_autopilot, reading_of
 from pipeline.records import SECOND
-from pipeline.telemetry import ChannelFrames, Samples, Telemetry
+from pipeline.telemetry import ChannelFrames, Readings, Samples, Telemetry
 
 SEGMENT_FIELDS: Final = (
     "heard", "telemetry", "samples", "recorded", "clock", "listened", "earth", "undelivered", "out_of_scope",
-    "set_aside", "records", "levels",
+    "set_aside", "records", "levels", "receiving", "heartbeats",
 )  # fmt: skip
 TOTAL_FIELDS: Final = ("ended", "stopped", "reached", "last_sequence", "owed", "dispositions")
-STORED_BY: Final = {"evidence": CHUNK, "sessions": CHUNK, "levels": CHUNK // 10, "runs": CHUNK // 30}
+GRID_FIELDS: Final = ("readings",)
+STORED_BY: Final = {
+    "evidence": CHUNK, "sessions": CHUNK, "levels": CHUNK // 10, "runs": CHUNK // 30, "readings": CHUNK // 30,
+}  # fmt: skip
 """Nanoseconds that one stored chunk of a kind spans (`stored`)."""
 ENDS_SESSION: Final = frozenset(("end_of_data", "recording_ended"))
 """Kinds of record that are the last of their session."""
 
+
+HEARTBEATS_NEEDED: Final = 3
+"""So many of them name what a component is: one may be a lucky message of noise."""
 
 _EVER: Final = 1 << 64
 """Nanoseconds: before and after it there is no time that a record can say."""
@@ -84,6 +96,11 @@ class Evidence:
         self.set_aside = SegmentMap(0, self._touch, views.follow_set_aside)
         self.records = SegmentMap(1, follow=lambda key, gone, come: self._touch_session(key[1]))
         self.levels = SegmentMap(0, self._touch_levels)
+        self.receiving = SegmentMap(silent, self._touch, views.follow_receiving)
+        self.heartbeats = SegmentMap(_EVER, self._touch)
+        self.joined: JoinedSamples  # made below, of the readings that it follows
+        self.readings = Grid(touch=self._touch_readings, follow=lambda at: self.joined.follow(at))
+        self.joined = JoinedSamples(self.readings, vehicle.meanings, views, gap)
         self.ended = MaximumMap(_session_of, self._touch_end)
         self.stopped = MaximumMap(_session_of, self._touch_end)
         self.reached = MaximumMap(_session_of, self._touch_session)
@@ -114,6 +131,9 @@ class Evidence:
     def _touch_owed(self, at: int) -> None:
         self._touch(at)
         self.views.touch(at)
+
+    def _touch_readings(self, at: int) -> None:
+        self._touch(at, "readings")
 
     def _touch_levels(self, at: int) -> None:
         self._touch(at, "levels")
@@ -154,6 +174,11 @@ class Evidence:
             self._absorb_channel(link, session, channel)
         for samples in telemetry.samples:
             self._absorb_samples(samples)
+        for readings in telemetry.readings:
+            self._absorb_readings(readings)
+        self.joined.refresh()
+        for first, last in telemetry.receiving:
+            self.receiving.add((link, session), first, last)
         for stretch in instants(telemetry.told_late, self.telemetry.gap):
             self.telemetry.add((), *stretch)
         for at in telemetry.set_aside:
@@ -212,6 +237,30 @@ class Evidence:
             for key, stretch in clock_stretches(rows, self.clock.gap):
                 self.clock.add(key, *stretch)
 
+    def _absorb_readings(self, readings: Readings) -> None:
+        clock: list[tuple[int, int]] = []
+        for at, message, words in zip(readings.times, readings.messages, readings.words, strict=True):
+            reading = reading_of(message, words)
+            self.readings.add((message, _word_of(reading)), (at, *words))
+            if reading.vehicle_type is not None and reading.autopilot is not None:
+                self.heartbeats.add((reading.vehicle_type, reading.autopilot), at, at, (((at,),),))
+            if reading.time_boot_ms is not None:
+                clock.append((at, reading.time_boot_ms * 1_000_000))
+        if clock:
+            clock.sort()
+            times, onboard = zip(*clock, strict=True)
+            nothing = (None,) * len(clock)
+            for key, stretch in clock_stretches((times, onboard, nothing, nothing, nothing), self.clock.gap):
+                self.clock.add(key, *stretch)
+
+    @property
+    def is_autopilot(self) -> bool:
+        """Whether HEARTBEATs say that this MAVLink component flies, drives or dives its system."""
+        return any(
+            len(segments[0].payload[0]) >= HEARTBEATS_NEEDED and is_autopilot(*key)
+            for key, segments in self.heartbeats.segments.items()
+        )
+
     def _settle(self, link: str, since: int = -_EVER, until: int = _EVER) -> None:
         """Drop what is no longer owed in the intervals that [since, until] touches. Receptions only grow, so what is
         settled stays so, and dropping it early or late makes the same evidence."""
@@ -226,8 +275,9 @@ class Evidence:
 
     def merge(self, other: "Evidence") -> None:
         """self ⊔ other, into self."""
-        for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, "runs", "bins"):
+        for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, *GRID_FIELDS, "runs", "bins"):
             getattr(self, name).merge(getattr(other, name))
+        self.joined.refresh()
         self.together.merge(other.together)
         self.views.stirred |= other.earth.segments.keys() | other.undelivered.segments.keys()
         for link in {key[0] for key in self.owed.values}:
@@ -241,6 +291,8 @@ class Evidence:
         }
         for name in TOTAL_FIELDS:
             whole[name] = sorted((repr(key), value) for key, value in getattr(self, name).values.items())
+        for name in GRID_FIELDS:
+            whole[name] = sorted((repr(key), repr(point)) for key, point in getattr(self, name).items())
         whole["runs"] = sorted((repr(key), tuple(row)) for key, row in self.runs.runs.items())
         whole["bins"] = sorted((key, rows.tobytes()) for key, rows in self.bins.chunks.items())
         return whole
@@ -263,6 +315,11 @@ class Evidence:
         found = known.stretches(gaps.found, gaps.unchanged)
         gaps.unchanged = len(gaps.found)
         return found
+
+
+def _word_of(reading: Reading) -> str:
+    """What a message says in one word: of two words in one cell of the grid neither hides the other."""
+    return str(reading.landed_state if reading.armed is None else reading.armed)
 
 
 def _session_of(key: Key) -> int:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
+from pipeline.evidence.pauses import Pauses
 from pipeline.evidence.samples import Entry, SampleKey, SampleLine
 from pipeline.evidence.segments import Key, Segment, SegmentMap, smallest
 
@@ -64,6 +65,7 @@ class Views:
         """Instants whose samples do not count."""
         self.boots: dict[int, tuple[int, ...]] = {}
         """Boot count of live samples → the earliest instants at which it was said."""
+        self.pauses = Pauses()
         self.heard = SegmentMap(gap)
         """Whether of the live channels only → stretches of frames, whatever link they came by."""
         self.running = SegmentMap(0)
@@ -122,6 +124,11 @@ class Views:
         }
         return named, str(named), (self.samples, *(line for line, belongs in lines.items() if belongs))
 
+    def show(self, entry: Entry) -> None:
+        """A later entry than all that are there, of samples that are derived themselves."""
+        for line in self._kind_of(entry.key)[2]:
+            line.append(entry)
+
     def follow_samples(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
         if key not in self._kinds:
             self._kinds[key] = self._kind_of(key)
@@ -176,6 +183,10 @@ class Views:
         self.heard.add(False, *come)
         if live:
             self.heard.add(True, *come)
+
+    def follow_receiving(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
+        self.news.add(_since(gone, come))
+        self.running.add((), come.first, come.last)
 
     def follow_telemetry(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
         self.touch(_since(gone, come))

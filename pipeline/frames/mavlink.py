@@ -28,9 +28,8 @@ _CHECK_OCTETS: Final = 2
 _SIGNATURE_OCTETS: Final = 13
 
 
-ANY_SYSTEM: Final = 0
-"""In a mission file: the first vehicle that is heard, whatever its system id. On the link 0 is "to all": nobody
-sends as 0, so no vehicle loses its id to this."""
+HEARTBEAT: Final = 0
+"""Message id."""
 
 _GROUND_RADIO: Final = 51
 _FIRST_GROUND_STATION: Final = 240

@@ -50,12 +50,19 @@ def opened(output: Output, vehicle: str) -> Iterator[Sample]:
 
 
 def vehicle_gauges(vehicle: str, origin: OriginKind, state: VehicleState, mission: Mission) -> Iterator[Sample]:
-    """All of one vehicle in one run. What is not known is left out."""
-    picture = Picture(state.evidence_for(vehicle, mission), mission.vehicle(vehicle), state.planned(mission))
-    place = vehicle, origin
-    yield from _frames(picture, place)
-    yield from _flight(picture, place, _is_outage(state, picture))
-    yield from _incidents(list(state.published.values()), place)
+    """All of one vehicle in one run, or of every vehicle of a mission's entry. What is not known is left out."""
+    pictures = state.pictures(vehicle, state.planned(mission))
+    for picture in pictures:
+        place = picture.vehicle.name, origin
+        yield from _frames(picture, place)
+        yield from _flight(picture, place, _is_outage(state, picture))
+        systems = {one.vehicle.name for one in pictures} - {vehicle}
+        own = [
+            one
+            for one in state.published.values()
+            if one.incident.vehicle == place[0] or (place[0] == vehicle and one.incident.vehicle not in systems)
+        ]
+        yield from _incidents(own, place)
 
 
 def _frames(picture: Picture, place: tuple[str, str]) -> Iterator[Sample]:

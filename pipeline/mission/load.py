@@ -2,7 +2,7 @@
 read from."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final, get_args
 
 from pipeline.errors import MissionError
@@ -46,11 +46,8 @@ def build_mission(data: Mapping[str, Any], *, where: str, lines: Mapping[Path, i
         read_vehicle(one, packets, formats.get(str(one.data.get("name")), frozenset())) for one in vehicle_tables
     )
     _check_names(vehicle_tables, vehicles, link_tables, links)
-    mission = Mission(
-        name=name, vehicles=vehicles, links=links,
-        plan=read_plan(table.table("plan"), [one.name for one in vehicles], {one.name: one for one in links}),
-        timers=_timers(table.table("timers")),
-    )  # fmt: skip
+    mission = Mission(name=name, vehicles=vehicles, links=links, timers=_timers(table.table("timers")))
+    mission = replace(mission, plan=read_plan(table.table("plan"), mission))
     table.close()
     if faults.found:
         raise MissionError(str(faults))

@@ -1,9 +1,10 @@
 """The mission as data: what a vehicle is, what its links carry, what its values mean, what was planned.
 Frozen, checked by `load` before any data moves; knows no file."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 SECOND = 1_000_000_000
 FrameFormat = Literal["tm", "aos", "mavlink"]
@@ -59,6 +60,8 @@ class Meanings:
     boot_count: str | None = None
     spacecraft_time: str | None = None
     """On-board seconds; "packet" where it is the time code of the packet's secondary header."""
+    spacecraft_time_since_boot: bool = False
+    """It counts from the vehicle's last boot, as MAVLink's does: where it falls back the vehicle started again."""
     in_flight: Condition | None = None
     on_ground: Condition | None = None
     landed: Condition | None = None
@@ -81,11 +84,27 @@ class PlannedFlight:
     planned_duration_s: float | None = None
 
 
+ANY_SYSTEM: Final = 0
+"""System id of a MAVLink vehicle that stands for every system which no other vehicle of its link names. On the link 0
+is "to all": nobody sends as 0, so no vehicle loses its id to this."""
+MOST_SYSTEMS: Final = 255
+
+_SYSTEM_NAME: Final = re.compile(r"system-([1-9][0-9]{0,2})")
+
+
+def system_named(name: str) -> int | None:
+    """The MAVLink system that has this name where the mission gives it none: `system-7`."""
+    named = _SYSTEM_NAME.fullmatch(name)
+    return int(named[1]) if named and int(named[1]) <= MOST_SYSTEMS else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vehicle:
     name: str
     scid: int
-    """Spacecraft id; for MAVLink the system id."""
+    """Spacecraft id; for MAVLink the system id, ANY_SYSTEM for each system that is heard."""
+    entry: str = ""
+    """Name of the mission's entry that a vehicle of any system is of; empty for one that the mission names."""
     realtime_vcids: tuple[int, ...] = (0,)
     """For MAVLink the component ids; empty: every component."""
     recorded_vcids: tuple[int, ...] = ()
@@ -183,10 +202,35 @@ class Mission:
     timers: Timers = field(default_factory=Timers)
 
     def vehicle(self, name: str) -> Vehicle:
-        return next(vehicle for vehicle in self.vehicles if vehicle.name == name)
+        """The vehicle of that name. Raises KeyError where there is none."""
+        entry = self.entry_of(name)
+        if entry is None:
+            raise KeyError(name)
+        return entry if entry.name == name else self.system(entry, system_named(name) or ANY_SYSTEM)
+
+    def system(self, entry: Vehicle, system: int) -> Vehicle:
+        """The vehicle that is a MAVLink system of an entry."""
+        if entry.scid != ANY_SYSTEM or system == ANY_SYSTEM:
+            return entry
+        return replace(entry, name=f"system-{system}", scid=system, entry=entry.name)
+
+    def entry_of(self, name: str) -> Vehicle | None:
+        """The mission's entry that a vehicle is of: its own, or that for any MAVLink system. None: it has none."""
+        for vehicle in self.vehicles:
+            if vehicle.name == name:
+                return vehicle
+        if system_named(name) is None:
+            return None
+        return next((one for one in self.vehicles if one.scid == ANY_SYSTEM and self.is_mavlink(one)), None)
+
+    def is_mavlink(self, vehicle: Vehicle) -> bool:
+        entry = vehicle.entry or vehicle.name
+        return any(link.format == "mavlink" and entry in link.vehicles for link in self.links)
 
     def link(self, name: str) -> Link | None:
         return next((link for link in self.links if link.name == name), None)
 
     def links_of(self, vehicle: str) -> tuple[Link, ...]:
-        return tuple(link for link in self.links if vehicle in link.vehicles)
+        """The links on which a vehicle is expected."""
+        entry = self.entry_of(vehicle)
+        return () if entry is None else tuple(link for link in self.links if entry.name in link.vehicles)

@@ -1,18 +1,19 @@
 """The contact plan: when contact is meant to be, and where it is expected to fail. Knows which vehicles and links there
 are; does not know what is done with the plan."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from pipeline.mission.model import ExpectedLoss, Link, Plan, Window
+from pipeline.mission.model import ExpectedLoss, Mission, Plan, Window
 from pipeline.mission.table import Table
 
 
-def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) -> Plan:
-    """`windows`, `expected_losses` and `sleeps` of the table, each with `from` and `until`."""
+def read_plan(table: Table, mission: Mission) -> Plan:
+    """`windows`, `expected_losses` and `sleeps` of the table, each with `from` and `until`. `mission`: without its
+    plan."""
     windows: list[Window] = []
     for one in table.tables("windows"):
         window = read_window(one)
-        check_window(one, window, vehicles, links)
+        check_window(one, window, mission)
         _check_name(one, window.name, [other.name for other in windows])
         for other in overlapping(window, windows):
             one.fault("from", overlap(window, other))
@@ -21,14 +22,14 @@ def read_plan(table: Table, vehicles: Sequence[str], links: Mapping[str, Link]) 
     losses: list[ExpectedLoss] = []
     for one in table.tables("expected_losses"):
         loss = read_expected_loss(one)
-        check_vehicle(one, loss.vehicle, vehicles)
+        check_vehicle(one, loss.vehicle, mission)
         _check_name(one, loss.name, [other.name for other in losses])
         losses.append(loss)
         one.close()
     sleeps: list[tuple[str, int, int]] = []
     for one in table.tables("sleeps"):
         vehicle = one.text("vehicle")
-        check_vehicle(one, vehicle, vehicles)
+        check_vehicle(one, vehicle, mission)
         starts_at, ends_at = _interval(one)
         if any(other == vehicle and starts_at < until and since < ends_at for other, since, until in sleeps):
             one.fault("from", f"overlaps another sleep of {vehicle!r}")
@@ -47,12 +48,13 @@ def read_window(table: Table) -> Window:
     )  # fmt: skip
 
 
-def check_window(table: Table, window: Window, vehicles: Sequence[str], links: Mapping[str, Link]) -> None:
+def check_window(table: Table, window: Window, mission: Mission) -> None:
     """Whether there is such a vehicle, and a link that hears it."""
-    check_vehicle(table, window.vehicle, vehicles)
-    if window.link not in links:
-        table.fault("link", f"{window.link!r} is no link of this mission; it has {', '.join(links) or 'none'}")
-    elif window.vehicle not in links[window.link].vehicles:
+    check_vehicle(table, window.vehicle, mission)
+    if mission.link(window.link) is None:
+        known = ", ".join(link.name for link in mission.links)
+        table.fault("link", f"{window.link!r} is no link of this mission; it has {known or 'none'}")
+    elif all(link.name != window.link for link in mission.links_of(window.vehicle)):
         table.fault("link", f"link {window.link!r} does not hear vehicle {window.vehicle!r}")
 
 
@@ -65,9 +67,11 @@ def read_expected_loss(table: Table) -> ExpectedLoss:
     )  # fmt: skip
 
 
-def check_vehicle(table: Table, vehicle: str, vehicles: Sequence[str]) -> None:
-    if vehicle not in vehicles:
-        table.fault("vehicle", f"{vehicle!r} is no vehicle of this mission; it has {', '.join(vehicles) or 'none'}")
+def check_vehicle(table: Table, vehicle: str, mission: Mission) -> None:
+    """A MAVLink system of which nothing has been heard yet is a vehicle too, where the mission takes any system."""
+    if mission.entry_of(vehicle) is None:
+        known = ", ".join(one.name for one in mission.vehicles)
+        table.fault("vehicle", f"{vehicle!r} is no vehicle of this mission; it has {known or 'none'}")
 
 
 def overlapping(window: Window, others: Iterable[Window]) -> list[Window]:

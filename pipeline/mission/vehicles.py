@@ -50,7 +50,7 @@ def read_vehicle(table: Table, packets: Mapping[str, Packet], formats: frozenset
     vehicle = Vehicle(
         name=name, scid=scid, realtime_vcids=realtime, recorded_vcids=recorded, idle_vcids=idle,
         frame_period_s=table.number("frame_period_s", None, above=0, most=LONGEST_SECONDS), packets=own,
-        meanings=_meanings(table.table("meanings"), parameters, own),
+        meanings=_meanings(table.table("meanings"), parameters, own, is_mavlink=is_mavlink),
         flights=_flights(table.tables("flights")),
     )  # fmt: skip
     table.close()
@@ -73,7 +73,9 @@ def _check_packets(table: Table, packets: Mapping[str, Packet], is_mavlink: bool
         apids[apid] = name
 
 
-def _meanings(table: Table, parameters: Mapping[str, Field | None], packets: tuple[Packet, ...]) -> Meanings:
+def _meanings(
+    table: Table, parameters: Mapping[str, Field | None], packets: tuple[Packet, ...], *, is_mavlink: bool
+) -> Meanings:
     def parameter(key: str, *types: str) -> str | None:
         name = table.text(key, None)
         if name is None:
@@ -94,10 +96,16 @@ def _meanings(table: Table, parameters: Mapping[str, Field | None], packets: tup
             table.fault("spacecraft_time", "is that of the packets, and none of them has a time code")
     elif time is not None:
         parameter("spacecraft_time", *numbers)
+    since_boot = table.truth("spacecraft_time_since_boot", is_mavlink)
+    if is_mavlink and not since_boot:
+        table.fault("spacecraft_time_since_boot", "is always true of MAVLink")
+    if since_boot and not is_mavlink and time is None:
+        table.fault("spacecraft_time_since_boot", "says what spacecraft_time counts from, and there is none")
     field = parameters.get(phase) if phase is not None else None
     meanings = Meanings(
         altitude=parameter("altitude", *numbers), climb_rate=parameter("climb_rate", *numbers), phase=phase,
         boot_count=parameter("boot_count", "uint", "int"), spacecraft_time=time,
+        spacecraft_time_since_boot=since_boot,
         in_flight=read_condition(table, "in_flight", parameters),
         on_ground=read_condition(table, "on_ground", parameters),
         landed=read_condition(table, "landed", parameters),

@@ -11,7 +11,7 @@ from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight, flight_at
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
-from pipeline.verdicts.restarts import restarts_of
+from pipeline.verdicts.restarts import boots_of, restarts_of
 from pipeline.verdicts.words import instant, title
 
 TYPE: Final = "clock_step"
@@ -82,21 +82,30 @@ def _walked(picture: Picture, limit: int) -> Walk:
     """As far as the watermark and without lucky frames."""
     mark = picture.watermark or 0
     clock = picture.views.clock
+    is_since_boot = picture.vehicle.meanings.spacecraft_time_since_boot
+    if is_since_boot:
+        clock = list(boots_of(picture).clock)
     if clock and clock[-1][0].first > mark:
         clock = clock[: bisect_right(clock, mark, key=lambda one: one[0].first)]
-    levels, visits = picture.fold((TYPE, limit), clock, Walk((), ()), partial(_go_on, limit))
+    levels, visits = picture.fold((TYPE, limit), clock, Walk((), ()), partial(_go_on, limit, is_since_boot))
     confirmed = (one for one in visits if (seen_at := one.seen_at()) is not None and seen_at <= mark)
     return Walk(levels, reduce(_joined, confirmed, ()))
 
 
-def _go_on(limit: int, walk: Walk, clock: Clock) -> Walk:
+def _go_on(limit: int, is_since_boot: bool, walk: Walk, clock: Clock) -> Walk:
     (first, last, (earliest, latest, furthest)), _, boot = clock
     levels, said = list(walk.levels), earliest[0][1]
     offset = said - first
     place = next((n for n in reversed(range(len(levels))) if levels[n].agrees(boot, offset, limit)), None)
+    if is_since_boot:
+        # Such a clock falls back in a restart alone: what is older than is due waited on the way, or was stored.
+        later = [n for n, level in enumerate(levels) if level.boot == boot and offset <= level.settled + limit]
+        place = min(later, key=lambda n: abs(offset - levels[n].settled), default=None)
     if place is None:
         place = len(levels)
         levels.append(Level(boot, offset, 0, said))
+    elif is_since_boot:
+        levels[place] = levels[place]._replace(settled=max(levels[place].settled, offset))
     elif said != levels[place].onboard:
         levels[place] = levels[place]._replace(settled=offset)
     onboard = latest[0][1]

@@ -37,9 +37,10 @@ def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
         after = telemetry[place + 1] if place + 1 < len(telemetry) else None
         if not flight.covers(before.last):
             return
-        if after is not None and after.first - before.last <= picture.loss:
+        loss = picture.limits(before.last).loss
+        if after is not None and after.first - before.last <= loss:
             continue
-        raised_at = frames_came_for(picture, before.last, picture.loss)
+        raised_at = frames_came_for(picture, before.last, loss)
         if raised_at is None or raised_at > mark or (after is not None and after.first <= raised_at):
             continue
         if not flight.covers(raised_at) or flight.silent_at(raised_at):
@@ -60,7 +61,7 @@ def _again(picture: Picture, stretch: Segment) -> int | None:
 
 def _incident(picture: Picture, flight: Flight, episodes: list[Episode]) -> Incident:
     last = episodes[-1]
-    limit = seconds(picture.loss)
+    limit = seconds(picture.limits(last.last_telemetry).loss)
     return Incident(
         type=TYPE, subject=flight.vehicle, vehicle=flight.vehicle, link="", flight=flight.name,
         severity="warning", highest_severity="warning", starts_at=episodes[0].last_telemetry,

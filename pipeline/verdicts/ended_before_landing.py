@@ -228,7 +228,7 @@ def _facts(
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "last_good_frame_at": rfc3339(silence.last_good_at),
-        "loss_limit_s": picture.loss / SECOND,
+        "loss_limit_s": picture.limits(silence.last_good_at).loss / SECOND,
         "highest_altitude_m": top[0] if top else None,
         "episodes": len(flight.silences),
         "loss_shape": shape,

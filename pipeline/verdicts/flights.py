@@ -18,6 +18,7 @@ from pipeline.evidence.views import EVER
 from pipeline.mission.model import PlannedFlight
 from pipeline.records import SECOND
 from pipeline.verdicts.picture import Picture, landed_rule
+from pipeline.verdicts.restarts import restarted_after
 
 CloseReason = Literal["resumed_in_flight", "landing_seen_in_late_data", "contact_restored"]
 
@@ -115,7 +116,7 @@ def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | No
         elif first.at - since - picture.listened_between(since, first.at) > most:
             continue
         # Two frames in flight, and not one lucky frame here and another much later.
-        if second.at - first.at > picture.loss and _on_ground_between(picture, first.at, second.at):
+        if second.at - first.at > picture.limits(first.at).loss and _on_ground_between(picture, first.at, second.at):
             continue
         around = views.flying.reaching(first.at - 1, first.at)
         key = next(entry.key for entry in around if entry.segment.last >= first.at)
@@ -191,10 +192,11 @@ def _silences(picture: Picture, takeoff: Values, key: SampleKey, live_end: int |
         if live_end is not None and last_good >= live_end:
             return
         next_heard = heard[place + 1].first if place + 1 < len(heard) else None
-        if next_heard is not None and next_heard - last_good <= picture.loss:
+        loss = picture.limits(last_good).loss
+        if next_heard is not None and next_heard - last_good <= loss:
             continue
         picture.look(next_heard)
-        raised_at = picture.listened_reaches(last_good, picture.loss, next_heard)
+        raised_at = picture.listened_reaches(last_good, loss, next_heard)
         if raised_at is None or (next_heard is not None and next_heard <= raised_at):
             continue
         if picture.owed_between(last_good, raised_at):
@@ -230,10 +232,13 @@ def _outcome(
     restarts = picture.earliest(
         picture.views.samples, last_good, ended_at, lambda sample: _higher(sample.boot, boot)
     )  # fmt: skip
-    restart = next(restarts, None)
+    restart = min(
+        (at for at in (next((one.at for one in restarts), None), restarted_after(picture, last_good, ended_at)) if at),
+        default=None,
+    )
     return Silence(
         last_good_at=last_good, raised_at=raised_at, ended_at=ended_at, close_reason=reason, alive_at=alive_at,
-        restarted_at=restart.at if restart else None,
+        restarted_at=restart,
     )  # fmt: skip
 
 
@@ -253,7 +258,10 @@ def _ending_by(
     def over_by(instant: int) -> int | None:
         down = next(picture.earliest(views.down, since, instant), None)
         restarted = next(picture.earliest(views.samples, since, instant, lambda key: _higher(key.boot, boot)), None)
-        return min((one.at for one in (down, restarted) if one is not None), default=None)
+        seen = [one.at for one in (down, restarted) if one is not None]
+        if (booted := restarted_after(picture, since, instant)) is not None:
+            seen.append(booted)
+        return min(seen, default=None)
 
     if over_by(holds_from) is not None:
         return holds_from, "contact_restored"

@@ -179,6 +179,11 @@ def restarted_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
     return before[0].boot not in {entry.key.boot for entry in around if entry.segment.last >= after.at}
 
 
+def channels_of_all(picture: Picture) -> dict[str, dict[str, Any]]:
+    """Every channel, of all the time that is known."""
+    return channels_of(picture, -_FOR_EVER, _FOR_EVER)
+
+
 def accounting_of(picture: Picture) -> dict[str, Any]:
     """Every frame of the links this vehicle speaks for, by disposition; and every channel of the vehicle."""
     own = {link.name for link in picture.mission.links if link.vehicles[0] == picture.vehicle.name}
@@ -199,7 +204,7 @@ def accounting_of(picture: Picture) -> dict[str, Any]:
         ))
     }  # fmt: skip
     return {
-        "channels": channels_of(picture, -_FOR_EVER, _FOR_EVER),
+        "channels": channels_of_all(picture),
         "links": links,
         "lost_after_receiver": lost,
         "arrival": arrival,

@@ -10,6 +10,7 @@ from pipeline.evidence.segments import Segment
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
 from pipeline.verdicts.picture import Picture
+from pipeline.verdicts.restarts import boot_at
 
 
 class Standstill(NamedTuple):
@@ -57,8 +58,13 @@ def standstills(picture: Picture) -> list[Standstill]:
 
 def _standstills(picture: Picture) -> Iterator[Standstill]:
     for boot, onboard in picture.views.standing:
-        times = picture.views.said_at(boot, onboard)
-        yield Standstill(min(times), *_until(picture, boot, onboard, max(times)))
+        # Two boots are two clocks: what both said once stood still in neither.
+        of_boots: dict[int, list[int]] = {}
+        for at in picture.views.said_at(boot, onboard):
+            of_boots.setdefault(boot_at(picture, at), []).append(at)
+        for times in of_boots.values():
+            if len(times) > 1:
+                yield Standstill(min(times), *_until(picture, boot, onboard, max(times)))
 
 
 def _until(picture: Picture, boot: int | None, onboard: int, last: int) -> tuple[int, int | None]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pipeline.evidence.runs import Run, period_of
 from pipeline.evidence.samples import SampleKey, SampleLine, Values
-from pipeline.evidence.segments import Key, Segment, fuse
+from pipeline.evidence.segments import Key, Segment, fuse, join_payloads
 from pipeline.evidence.summary import Evidence
 from pipeline.evidence.views import EVER
 from pipeline.mission.model import Mission, Plan, Vehicle
@@ -20,6 +20,19 @@ BACKFILL_AGE: Final = 60 * SECOND
 
 UNDELIVERED_FOR: Final = 20 * SECOND
 """So long a record of which only the sequence number is known may still be on its way."""
+
+
+USUAL_PAUSES: Final = 4
+LONGEST_LOSS: Final = 120 * SECOND
+"""So many usual pauses without a frame are a loss, and at the latest so long a time."""
+
+
+class Limits(NamedTuple):
+    """Nanoseconds (SCENARIOS.md, "The usual pause")."""
+
+    suspect: int
+    loss: int
+    resume: int
 
 
 class Session(NamedTuple):
@@ -59,6 +72,7 @@ class Picture:
         """Nominal interval of the fastest real-time channel, nanoseconds; 0 where neither plan nor frames say."""
         self.suspect: Final = self.timer(self.timers.suspect_periods, self.timers.suspect_seconds)
         self.loss: Final = self.timer(self.timers.loss_periods, self.timers.loss_seconds)
+        self._usual = self._usual_pauses()
         self.links: Final = self._links()
         """The links that have said anything yet."""
         self.marks: Final = {link: self._mark_of(link) for link in self.links}
@@ -69,8 +83,7 @@ class Picture:
 
     def _links(self) -> tuple[str, ...]:
         spoke = {*self.views.latest, *(link for link, _ in self.evidence.undelivered.segments)}
-        own = self.vehicle.name
-        return tuple([link.name for link in self.mission.links if own in link.vehicles and link.name in spoke])
+        return tuple([link.name for link in self.mission.links_of(self.vehicle.name) if link.name in spoke])
 
     @cached_property
     def home_links(self) -> tuple[str, ...]:
@@ -130,9 +143,39 @@ class Picture:
         """Interval by which time tells how many frames of a channel are missing, nanoseconds; None where it does not:
         MAVLink messages come in bursts with pauses in which a count of 8 bits would go round."""
         managed = self.mission.link(link)
-        if self.vehicle.frame_period_s is None and managed is not None and managed.format == "mavlink":
+        if managed is not None and managed.format == "mavlink":
             return None
         return self.period or None if live else period_of(runs)
+
+    def _usual_pauses(self) -> list[int]:
+        """For each bunch of live frames; empty where no pause is usual. Where the mission gives a period none is."""
+        if self.vehicle.frame_period_s is not None:
+            return []
+        pauses = self.views.pauses
+        pauses.follow(self.views.heard.of(True))
+        return pauses.usual if any(pauses.usual) else []
+
+    def limits(self, at: int) -> Limits:
+        """What makes a silence that begins at an instant, by the pauses that were usual up to then."""
+        self.look(at)
+        place = bisect_right(self.views.heard.of(True), at, key=_first_of) - 1 if self._usual else -1
+        usual = self._usual[place] if place >= 0 else 0
+        loss = min(max(self.loss, USUAL_PAUSES * usual), max(self.loss, LONGEST_LOSS))
+        scale = loss / self.loss
+        return Limits(round(self.suspect * scale), loss, round(self.timers.resume_seconds * SECOND * scale))
+
+    def _fused(self, stretches: list[Segment]) -> list[Segment]:
+        """Stretches of frames with no gap above *suspect* between them, as it was at their ends."""
+        if not self._usual:
+            return stretches
+        fused: list[Segment] = []
+        for stretch in stretches:
+            if fused and stretch.first - fused[-1].last <= self.limits(fused[-1].last).suspect:
+                payload = join_payloads(fused[-1].payload, stretch.payload)
+                fused[-1] = Segment(fused[-1].first, max(fused[-1].last, stretch.last), payload)
+            else:
+                fused.append(stretch)
+        return fused
 
     def timer(self, periods: float, seconds: float) -> int:
         return round(max(periods * self.period, seconds * SECOND))
@@ -255,12 +298,12 @@ class Picture:
     def heard(self) -> list[Segment]:
         """Stretches of good frames of the vehicle on any expected channel, whatever link they came by, with no gap
         above *suspect*."""
-        return self.evidence.stretches(self.suspect, live=False)
+        return self._fused(self.evidence.stretches(self.suspect, live=False))
 
     @cached_property
     def live(self) -> list[Segment]:
         """The same of its real-time channels only."""
-        return self.evidence.stretches(self.suspect, live=True)
+        return self._fused(self.evidence.stretches(self.suspect, live=True))
 
     @property
     def last_live_frame(self) -> int | None:
@@ -277,7 +320,7 @@ class Picture:
 
     def holds_from(self, stretch: Segment) -> int | None:
         """The resume rule: the later of its fifth frame and its first + 1 s; None where it is too short."""
-        least = round(self.timers.resume_seconds * SECOND)
+        least = self.limits(stretch.first - 1).resume
         (earliest,) = stretch.payload
         frames = self.timers.resume_frames
         if len(earliest) < frames or stretch.last - stretch.first < least:

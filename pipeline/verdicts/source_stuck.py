@@ -31,7 +31,7 @@ def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
     for stood in standstills(picture):
         if not flight.covers(stood.since):
             continue
-        raised_at = frames_came_for(picture, stood.since, picture.loss)
+        raised_at = frames_came_for(picture, stood.since, picture.limits(stood.since).loss)
         if raised_at is None or raised_at > min(mark, stood.until) or picture.owed_between(stood.since, raised_at):
             continue
         if not flight.covers(raised_at) or flight.silent_at(raised_at):
@@ -45,7 +45,7 @@ def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
 
 def _incident(picture: Picture, flight: Flight, episodes: list[Episode]) -> Incident:
     last = episodes[-1]
-    limit = seconds(picture.loss)
+    limit = seconds(picture.limits(last.last_new).loss)
     return Incident(
         type=TYPE, subject=flight.vehicle, vehicle=flight.vehicle, link="", flight=flight.name,
         severity="warning", highest_severity="warning", starts_at=episodes[0].last_new,

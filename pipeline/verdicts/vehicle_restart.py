@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pipeline.outputs import Severity
 from pipeline.verdicts.flights import Flight, flight_at
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
@@ -31,10 +32,13 @@ def _incidents(picture: Picture, flights: Sequence[Flight], known: Sequence[Rest
             by_flight.setdefault("" if covering is None else covering.name, []).append(restart)
     for name, restarts in by_flight.items():
         flight = next((flight for flight in flights if flight.name == name), None)
+        # Who has a boot count is not meant to start again; a drone is switched off and on between two flights.
+        is_usual = flight is None and picture.vehicle.meanings.spacecraft_time_since_boot
+        severity: Severity = "warning" if is_usual else "critical"
         where = f"{title(flight)}: the" if flight else "The"
         yield Incident(
             type=TYPE, subject=picture.vehicle.name, vehicle=picture.vehicle.name, link="", flight=name,
-            severity="critical", highest_severity="critical", starts_at=restarts[0].at,
+            severity=severity, highest_severity=severity, starts_at=restarts[0].at,
             # Latched: nothing that a vehicle sends undoes a restart, so only the last episode stays open.
             episodes=tuple((restart.at, None if restart is restarts[-1] else restart.at) for restart in restarts),
             close_reason=None,

@@ -84,7 +84,9 @@ def _meanings(mission: Mission) -> Section:
     ]
 
 
-def _meaning(value: str | Condition | tuple[str, ...] | None) -> str | None:
+def _meaning(value: str | bool | Condition | tuple[str, ...] | None) -> str | None:
+    if isinstance(value, bool):
+        return "yes" if value else None
     if isinstance(value, Condition):
         return _condition(value)
     if isinstance(value, tuple):

@@ -4,17 +4,16 @@ message means is not read here.
 A record of the file is a big-endian count of microseconds since 1970 (8 octets) and one whole message. The clock is
 that of the program that wrote the file: it is the relay's receive clock and the earth's, and it can be set while the
 program runs. Time goes on here where it was set back, because every rule runs on it; `notes` says where and by how
-much. Where it was set forward it is left as it stands: that looks the same as a pause.
+much. Where it was set forward it is left as it stands: that looks the same as a pause. A few records whose time fits
+neither what stands before them nor what follows have a bad time: it is set aside, and what follows keeps its own.
 
-The file does not say that it listened. Records of another source than the vehicle (the ground modem, a ground
-station) show it: any two records at most 3 s apart, one of them not the vehicle's, make a listened interval. Where
-such records stop and the vehicle's go on, each second of these shows that the file was written at that moment, and
-nothing about the time between.
+Every message is a frame, that of a ground station or a ground modem too: it proves that the file was being written.
 """
 
+import datetime as dt
 import mmap
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,16 +21,25 @@ from typing import Final
 import numpy as np
 
 from pipeline.errors import RecordingError
-from pipeline.frames.mavlink import ANY_SYSTEM, may_be_vehicle
+from pipeline.frames.mavlink import starts_whole_message
 from pipeline.mission.model import Link, Mission
-from pipeline.records import SECOND, FramesReceived, Listened, Record, RecordingEnded
+from pipeline.records import SECOND, FramesReceived, Record, RecordingEnded
 from pipeline.shells.files.tlog_entries import Entry, entries
 
-LISTENED_APART: Final = 3 * SECOND
-"""Two records further apart than this show nothing about the time between them."""
+BROKEN_OFF: Final = 3 * SECOND
+"""After octets that are no message a time that is further from the one before shows that writing began anew."""
 
 SET_BACK: Final = 1 * SECOND
 """A clock that falls back by more was set; by less, two records were written in another order than received."""
+
+SET_FORWARD: Final = 10 * SECOND
+"""A time further ahead may be a bad one: what follows shows whether it is."""
+
+BAD_TIMES: Final = 8
+"""So many records one after the other may have a bad time; where more do, the clock was set."""
+
+LONGEST_PAUSE: Final = 86_400 * SECOND
+"""After the first record of a file."""
 
 BATCH_SPAN: Final = 1 * SECOND
 BATCH_FRAMES: Final = 1_000
@@ -61,13 +69,13 @@ def read_tlog(path: Path, mission: Mission) -> "Tlog":
         raise RecordingError(
             f"{path} is empty: expected a tlog, that is 8 octets of time and a MAVLink message, repeated"
         )
-    return Tlog(path, link, frozenset(mission.vehicle(name).scid for name in link.vehicles), size)
+    return Tlog(path, link, size)
 
 
 class Tlog:
     """One reading of one file; `records` can be iterated once. What it found stands in the attributes after it."""
 
-    def __init__(self, path: Path, link: Link, systems: frozenset[int], size: int) -> None:
+    def __init__(self, path: Path, link: Link, size: int) -> None:
         self.path = path
         self.link = link.name
         self.size = size
@@ -76,9 +84,6 @@ class Tlog:
         """Where and how the file stops short, in one line; None where its last record is whole."""
         self.notes: list[str] = []
         """Where its clock was set back and where its writer started anew."""
-        self.others: Counter[tuple[int, int]] = Counter()
-        """Messages of each (system, component) on the ground: they show listening and go no further."""
-        self._systems = systems
 
     def __iter__(self) -> Iterator[Record]:
         return self.records()
@@ -90,12 +95,18 @@ class Tlog:
             yield from self._records(octets)
 
     def _records(self, octets: mmap.mmap) -> Iterator[Record]:
+        if messages := _messages_without_times(octets):
+            raise RecordingError(
+                f"{self.path}: MAVLink messages without receive times ({messages} in a row at its beginning); "
+                "a tlog has 8 octets of time before each. Without them nothing can be said of silence: give a ground "
+                "station's .tlog, not its .raw or a serial dump"
+            )
         clock = _Clock()
         session: _Session | None = None
         before: list[Entry] = []  # what comes before the first message, and so before any time
         dropped = read = 0
         after_junk = False
-        for entry in entries(octets):
+        for entry, following in _with_following(entries(octets)):
             read += 1
             if entry.cut_off is not None:
                 self.cut_off = self._cut_off(entry, read - 1)
@@ -105,17 +116,25 @@ class Tlog:
                 before.append(entry)
                 continue
             # Where no message is, what stands in the place of a time is not one.
-            at, set_back = clock.read(None if entry.message is None else entry.time)
+            is_bad = entry.message is not None and clock.is_bad(entry.time, following)
+            if is_bad:
+                self.notes.append(
+                    f"{self.path.name}: the time of record {read} at offset {entry.offset}, {_utc(entry.time)}, fits "
+                    "neither the records before it nor those after it: it is set aside, and the record has the time of "
+                    "the one before"
+                )
+            time = clock.instead(following) if is_bad else entry.time
+            at, set_back = clock.read(None if entry.message is None else time)
             if session is None:
-                session = _Session(self.link, at, self._systems, self.others)
+                session = _Session(self.link, at)
                 yield from (record for early in before for record in session.take(early, at))
-            elif entry.message is not None and after_junk and (set_back or at - session.latest > LISTENED_APART):
+            elif entry.message is not None and after_junk and (set_back or at - session.latest > BROKEN_OFF):
                 self.notes.append(
                     f"{self.path.name}: writing was broken off before offset {entry.offset} and began anew"
                 )
                 yield from session.end(whole=False)
                 at = max(at, session.latest + 1_000)
-                session = _Session(self.link, at, self._systems, self.others)
+                session = _Session(self.link, at)
             if set_back:
                 self.notes.append(
                     f"{self.path.name}: the clock is set back by {set_back / SECOND:.3f} s at offset {entry.offset}; "
@@ -141,12 +160,60 @@ class Tlog:
         return f"{where} {entry.cut_off}; {before} records before it"
 
 
+def _messages_without_times(octets: mmap.mmap) -> int:
+    """How many messages stand at the beginning, one after the other, where there is no time between them; 0: none."""
+    at = found = 0
+    while found < BAD_TIMES and (length := starts_whole_message(octets, at)):
+        at, found = at + length, found + 1
+    return found if found > 1 or (found and at == len(octets)) else 0
+
+
+def _with_following(found: Iterator[Entry]) -> Iterator[tuple[Entry, list[int]]]:
+    """Each entry, with the times of the next messages."""
+    waiting: deque[Entry] = deque()
+    for entry in found:
+        waiting.append(entry)
+        if len(waiting) > BAD_TIMES:
+            yield waiting.popleft(), _times(waiting)
+    while waiting:
+        yield waiting.popleft(), _times(waiting)
+
+
+def _times(waiting: Iterable[Entry]) -> list[int]:
+    return [entry.time for entry in waiting if entry.message is not None and entry.time is not None]
+
+
+def _utc(time: int | None) -> str:
+    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=(time or 0) // SECOND)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
 @dataclass(slots=True)
 class _Clock:
     """The file's clock, made to go on where it was set back."""
 
     latest: int | None = None
     offset: int = 0
+
+    def is_bad(self, time: int | None, following: list[int]) -> bool:
+        """Whether a time fits neither what stands before it nor what follows."""
+        if time is None:
+            return False
+        if self.latest is None:
+            # Of the first nothing is known but what follows, which agrees with itself or not.
+            agree = len(following) > 1 and 0 <= following[1] - following[0] <= SET_FORWARD
+            return agree and not any(-SET_BACK <= one - time <= LONGEST_PAUSE for one in following)
+        at = time + self.offset
+        if -SET_BACK <= at - self.latest <= SET_FORWARD:
+            return False
+        goes_on = (one + self.offset for one in following)
+        if at > self.latest:
+            return any(self.latest - SET_BACK <= one < at - SET_BACK for one in goes_on)
+        return any(self.latest - SET_BACK <= one <= self.latest + SET_FORWARD for one in goes_on)
+
+    def instead(self, following: list[int]) -> int | None:
+        """The time for a record whose own is bad: that of the one before it; for the first, of the one after it."""
+        return following[0] if self.latest is None else None
 
     def read(self, time: int | None) -> tuple[int, int]:
         """The receive time in nanoseconds and by how much the clock was set back just now (0: it was not).
@@ -168,25 +235,16 @@ class _Clock:
 
 @dataclass(slots=True)
 class _Session:
-    """From one start of the writing program to its end: batches of frames and what was listened to between them."""
+    """From one start of the writing program to its end: batches of frames."""
 
     link: str
     starts_at: int
-    systems: frozenset[int]
-    others: Counter[tuple[int, int]]
     latest: int = 0
     """The earth receive time: it never goes back."""
     _sequence: int = 0
-    _vehicle: int | None = None
     _times: list[int] = field(default_factory=list)
     _frames: list[bytes] = field(default_factory=list)
     _octets: int = 0
-    _heard: deque[int] = field(default_factory=deque)
-    """Times of all good records of the last LISTENED_APART."""
-    _other_at: int | None = None
-    _listened: tuple[int, int] | None = None
-    """Shown and not yet told."""
-    _told_until: int = 0
 
     def __post_init__(self) -> None:
         self.latest = self.starts_at
@@ -196,13 +254,6 @@ class _Session:
         if self._times and max(at, self.latest) - self._times[0] >= BATCH_SPAN:
             yield from self._flush()
         self.latest = max(at, self.latest)
-        message = entry.message
-        if message is not None:
-            is_vehicle = self._is_vehicle(message.system)
-            yield from self._listen(at, is_vehicle)
-            if not is_vehicle and not may_be_vehicle(message.system):
-                self.others[message.system, message.component] += 1
-                return
         self._times.append(at)
         self._frames.append(entry.octets)
         self._octets += len(entry.octets)
@@ -210,64 +261,10 @@ class _Session:
             yield from self._flush()
 
     def end(self, *, whole: bool) -> Iterator[Record]:
-        yield from self._tell_listened()
         yield from self._flush()
         yield RecordingEnded(
             link=self.link, session=self.starts_at, sequence=self._next(), earth_receive_time=self.latest, whole=whole
         )
-
-    def _is_vehicle(self, system: int) -> bool:
-        if system in self.systems:
-            return True
-        if ANY_SYSTEM not in self.systems or not may_be_vehicle(system):
-            return False
-        if self._vehicle is None:
-            self._vehicle = system
-        return system == self._vehicle
-
-    def _listen(self, at: int, is_vehicle: bool) -> Iterator[Record]:
-        """Joins what this record shows of listening, and tells it when a second of it is there or it broke off."""
-        while self._heard and self._heard[0] < at - LISTENED_APART:
-            self._heard.popleft()
-        starts_at = None
-        if not is_vehicle:
-            starts_at = min(self._heard, default=None)
-            self._other_at = at if self._other_at is None else max(at, self._other_at)
-        elif self._other_at is not None:
-            if at - self._other_at <= LISTENED_APART:
-                starts_at = self._other_at
-            else:
-                yield from self._listen_alone(at)
-        self._heard.append(at)
-        if starts_at is None or starts_at >= at:
-            return
-        if self._listened is not None and starts_at > self._listened[1]:
-            yield from self._tell_listened()
-        known = self._listened
-        self._listened = (starts_at, at) if known is None else (min(starts_at, known[0]), max(at, known[1]))
-        if self._listened[1] - self._listened[0] >= BATCH_SPAN:
-            yield from self._tell_listened()
-            self._listened = (at, at)
-
-    def _listen_alone(self, at: int) -> Iterator[Record]:
-        """A moment, once a second, at which only the vehicle shows that the file is being written."""
-        yield from self._tell_listened()
-        if at - self._told_until >= BATCH_SPAN:
-            yield from self._tell(at, at)
-
-    def _tell_listened(self) -> Iterator[Record]:
-        shown, self._listened = self._listened, None
-        if shown is not None and shown[0] < shown[1]:
-            yield from self._tell(*shown)
-
-    def _tell(self, starts_at: int, ends_at: int) -> Iterator[Record]:
-        self._told_until = max(self._told_until, ends_at)
-        # It follows every frame received before its end.
-        yield from self._flush()
-        yield Listened(
-            link=self.link, session=self.starts_at, sequence=self._next(), earth_receive_time=self.latest,
-            starts_at=starts_at, ends_at=ends_at,
-        )  # fmt: skip
 
     def _flush(self) -> Iterator[Record]:
         if not self._frames:

@@ -77,7 +77,7 @@ def vehicle_of(alert: Alert, mission: Mission) -> str:
     """The vehicle whose state an incident stands in: for one about a link, that which speaks for the link."""
     link = mission.link(alert.link)
     vehicle = alert.vehicle or (link.vehicles[0] if link is not None else "")
-    if vehicle not in {one.name for one in mission.vehicles}:
+    if mission.entry_of(vehicle) is None:
         raise GiveError(
             f"{alert.incident_id} is of mission {alert.mission}, and this is {mission.name}: say which with --mission"
         )

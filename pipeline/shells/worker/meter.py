@@ -45,6 +45,7 @@ class Meter:
     watermarks: dict[str, int] = field(default_factory=dict)
     """Link → that of its live data, nanoseconds, as it was shown last."""
     _moved: set[Place] = field(default_factory=set)
+    _born: set[str] = field(default_factory=set)
     _show_at: float = 0.0
 
     def assigned(self, partitions: Collection[int]) -> None:
@@ -125,10 +126,17 @@ class Meter:
             # What is shown never stops what is said. Whoever needs a state that cannot be read stops for it.
             logger.exception("no metrics of %s (%s)", *place)
             samples = []
+        self._bear_systems(samples)
         self.display.show(self._scope(place), samples)
         for metric, labels, value in samples:
             if metric is metrics.WATERMARK and place[1] == "live" and value:
                 self.watermarks[labels[0]] = round(value * 1e6) * 1000
+
+    def _bear_systems(self, samples: Iterable[Sample]) -> None:
+        """Counters of vehicles that the mission does not name: MAVLink systems, once they are heard."""
+        for name in {one.labels[0] for one in samples if one.metric.of == "vehicle"} - self._born - {*self.names}:
+            self._born.add(name)
+            self.display.bear(one for one in births("vehicle", name) if one.metric.kind != "gauge")
 
     def _gauges(self, place: Place) -> Iterator[Sample]:
         """What the state says; 0 where it says nothing of a gauge that is never absent."""

@@ -313,7 +313,7 @@ class WatchStage:
             place = topics.vehicle_partition(self.mission, vehicle, self.partitions["alerts"])
             published = topics.published_at(incoming.headers)
             outgoing.append(Outgoing(message, place, None if published is None else (output.origin, published)))
-            samples += opened(output, parsed.owner.name)
+            samples += opened(output, output.vehicle or parsed.owner.name)
         return outgoing, samples
 
     def _outputs(self, live: Live, parsed: Parsed) -> tuple[Output | Refusal, ...]:
@@ -354,7 +354,8 @@ def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str
 def _vehicle(incoming: Incoming, envelope: topics.Envelope, stage: CommandStage | WatchStage) -> str:
     """The vehicle in the key of a record that stands where it should."""
     vehicle, mission = _key(incoming, envelope, stage.source), stage.mission
-    if all(one.name != vehicle for one in mission.vehicles):
+    entry = mission.entry_of(vehicle)
+    if entry is None:
         known = ", ".join(one.name for one in mission.vehicles)
         raise RecordError("unknown_vehicle", f"vehicle is {vehicle!r:.80}; mission {mission.name} has {known}")
     _check_partition(
