@@ -208,6 +208,29 @@ def test_heartbeats_alone_are_no_telemetry(tmp_path: Path) -> None:
     assert 3 * SECOND <= incident.raised_at - incident.starts_at <= 10 * SECOND
 
 
+def test_position_mode_and_errors_are_told_as_known(tmp_path: Path) -> None:
+    log = heard_on(flight(17.5, mode=3))
+    for at, severity, text in ((1.0, 2, b"at the start"), (16.0, 2, b"Crash: Disarming"), (16.5, 6, b"a notice")):
+        log.say(at, mavlink.MAVLink_statustext_message(severity, text))
+    (incident,) = standing(judged(log, tmp_path))
+    assert incident.evidence["last_mode"] == "AUTO"
+    assert incident.evidence["last_position"] == {
+        "at": "2023-11-14T22:13:37.400000000Z", "latitude_deg": 47.1234567, "longitude_deg": 8.54321,
+        "height_m": pytest.approx(437.6), "speed_m_s": 3.0, "course_deg": 0.0,
+    }  # fmt: skip
+    known = " ".join(incident.known)
+    assert "Last known position 47.123457°, 8.543210° at 2023-11-14 22:13:37.4 UTC; speed 3.0 m/s, course 0°." in known
+    assert "'Crash: Disarming'" in known
+    assert "a notice" not in known
+
+
+def test_a_position_that_is_old_is_told_with_its_age(tmp_path: Path) -> None:
+    log = heard_on(flight(12.0)).heartbeats(every(0.5, 18, 12.1), armed=lambda at: True)
+    log.landed_states(every(0.5, 18, 12.3), lambda at: 2)
+    (incident,) = [one for one in standing(judged(log, tmp_path)) if one.type == "ended_before_landing"]
+    assert any("s before the last good frame" in one for one in incident.known)
+
+
 # -- reboots --------------------------------------------------------------------------------------------------------
 
 

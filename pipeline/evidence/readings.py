@@ -2,8 +2,9 @@
 The join takes the earlier and the later of two, cell by cell, so neither order nor repetition matters. Knows no
 message."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
+from heapq import merge
 from typing import Final
 
 from pipeline.evidence.segments import Key, Point
@@ -56,6 +57,22 @@ class Grid:
             for points in cells.values():
                 for point in dict.fromkeys(points):
                     yield key, point
+
+    def backwards(self, name: str, at: int) -> Iterator[Point]:
+        """The points of every key that begins with a name, not after an instant, the latest first."""
+        places = [
+            (key, bisect_right(numbers, at // self.cell)) for key, numbers in self._numbers.items() if key[0] == name
+        ]
+        rows = [self._backwards(key, place, at) for key, place in places]
+        yield from merge(*rows, key=_order, reverse=True)
+
+    def _backwards(self, key: Key, place: int, at: int) -> Iterator[Point]:
+        numbers, cells = self._numbers[key], self.cells[key]
+        while place:
+            place -= 1
+            for point in dict.fromkeys(reversed(cells[numbers[place]])):
+                if point[0] <= at:
+                    yield point
 
     def between(self, starts_at: int, ends_at: int) -> Iterator[tuple[Key, Point]]:
         """The points in [starts_at, ends_at)."""

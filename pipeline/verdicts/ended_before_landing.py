@@ -12,6 +12,7 @@ from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
 from pipeline.verdicts.loss_shape import LossShape, loss_shape
 from pipeline.verdicts.new_data import last_telemetry, standing_still, standstills
+from pipeline.verdicts.on_board import last_facts, last_words
 from pipeline.verdicts.outlook import outlook
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.recorded_log import last_recorded
@@ -154,6 +155,7 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
         against = f"; the assigned maximum altitude of {assigned(flight)} was {'' if reached else 'not '}reached"
         known.append(f"Highest reported altitude {metres(top)}{against if reached is not None else ''}.")
     known.append(f"Last good frame at {instant(silence.last_good_at)}{_reported(sample)}.")
+    known.extend(last_words(picture, silence.last_good_at))
     known.extend(_nothing_new(picture, silence))
     known.append(f"A relay listened and heard nothing good for {seconds(silence.raised_at - silence.last_good_at)}.")
     if _undecodable(picture, silence):
@@ -239,6 +241,7 @@ def _facts(
             "last_altitude_m": sample[1].altitude,
             "last_climb_rate_m_s": sample[1].climb_rate,
         }
+    facts |= last_facts(picture, silence.last_good_at)
     if silence.alive_at is not None:
         facts["vehicle_alive"] = rfc3339(silence.alive_at)
     if silence.restarted_at is not None:
