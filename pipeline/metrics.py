@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final, Literal, NamedTuple, get_args
 
+from pipeline.errors import STATE_UNUSABLE as REASON_STATE_UNUSABLE
 from pipeline.frames.frame import REASONS
 from pipeline.lifecycle import LifeState
 from pipeline.outputs import Severity
@@ -40,6 +41,7 @@ REJECTIONS: Final = (
     "state_full",
     "refused_command",
     "program_fault",
+    REASON_STATE_UNUSABLE,
 )
 
 
@@ -168,6 +170,10 @@ REJECTED_RATIO: Final = Metric(
     name="relay_records_rejected_ratio", kind="gauge", labels=("stage",),
     help="Share of the stage's newest records that were rejected, 0 to 1.",
 )  # fmt: skip
+STATE_UNUSABLE: Final = Metric(
+    name="relay_state_unusable", kind="gauge", labels=("stage", "name", "run"), absent=True,
+    help="1 while the state of a link or vehicle in a run is set aside, since it cannot be used; run is empty when live.",
+)  # fmt: skip
 LAG: Final = Metric(
     name="relay_consumer_lag_records", kind="gauge", labels=("topic", "partition"), absent=True,
     help="Records of a partition that are published and not yet taken; topic without the namespace.",
@@ -207,7 +213,8 @@ METRICS: Final = (
     FRAMES, LATE, LINK_STATE, IN_CONTACT, WATERMARK, SIGNAL_LEVEL, LATENESS,
     MISSING, GAPS, EXPECTED, WINDOW_OPEN, LAST_FRAME, PHASE, ALTITUDE, FLIGHT_INFO,
     INCIDENTS_OPENED, INCIDENTS_ACTIVE, INCIDENTS_BY_STATE, RAISED_AT, CLOSED_AT,
-    TAKEN, REJECTED, REPEATED, REJECTED_RATIO, LAG, PROGRESS, LOOP_LAG, PROCESSING, BATCH, DELIVERY, READY, BUILD,
+    TAKEN, REJECTED, REPEATED, REJECTED_RATIO, STATE_UNUSABLE, LAG, PROGRESS, LOOP_LAG, PROCESSING, BATCH, DELIVERY,
+    READY, BUILD,
 )  # fmt: skip
 
 

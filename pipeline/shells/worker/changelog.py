@@ -2,18 +2,23 @@
 and nothing of what is in a state.
 
 Only workers of one namespace write there. What another has written, or a worker of another version, is refused here by
-name: taken half, it would show as wrong state much later, and left to Faust it would be logged and waited for.
+name: taken half, it would show as wrong state much later, and left to Faust it would be logged and waited for. Where it
+has the key of one owner, that owner alone is set aside; anything else ends the worker.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from pipeline.shells.worker.versions import HEAD, PROGRESS, StateError, is_progress
+from pipeline.shells.worker.versions import HEAD, PROGRESS, StateError, Versions, is_progress
 
 _HEAD_FIELDS: Final = frozenset({"state", "chunks", "origin", "touched_at"})
 """What every head has, also of a run that is over."""
+
+
+EPOCH: Final = "epoch"
+"""Header of an entry: the epoch of the worker that wrote it. Entries of version 0.1.0 have none."""
 
 
 class Read(NamedTuple):
@@ -22,8 +27,42 @@ class Read(NamedTuple):
     """None: the key is dropped."""
 
 
+class EntryError(StateError):
+    """An entry of one owner that no worker of this version wrote. The others' state is not touched by it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def epoch_header(epoch: int) -> tuple[tuple[str, bytes], ...]:
+    return ((EPOCH, b"%d" % epoch),)
+
+
+def read_epoch(headers: Iterable[tuple[str, bytes]]) -> int:
+    """Raises StateError."""
+    found = dict(headers).get(EPOCH, b"0")
+    if not (found and found.isdigit() and len(found) < 20):
+        raise StateError(f"its header {EPOCH} is {_shown(found)}, not a number")
+    return int(found)
+
+
+def replay_record(
+    versions: Versions, partition: int, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]
+) -> None:
+    """Take one record of the changelog. Raises StateError where it is of no owner that could be set aside for it."""
+    epoch = read_epoch(headers)
+    try:
+        name, entry = read_entry(partition, key, value)
+    except EntryError as fault:
+        versions.replay_unreadable(partition, fault.key, str(fault), epoch)
+    else:
+        versions.replay(partition, name, entry, epoch)
+
+
 def read_entry(partition: int, key: bytes | None, value: bytes | None) -> Read:
-    """What a record of the changelog's `partition` says. Raises StateError, which says what was found."""
+    """What a record of the changelog's `partition` says. Raises StateError, which says what was found; where the entry
+    is of one owner, EntryError."""
     name = _json("key", key)
     if not isinstance(name, str):
         raise StateError(f"its key is {_shown(key)}, not a name")
@@ -34,6 +73,15 @@ def read_entry(partition: int, key: bytes | None, value: bytes | None) -> Read:
         raise StateError(f"its key is {_shown(key)}, not run|name|chunk")
     if value is None:
         return Read(name, None)
+    try:
+        return Read(name, _content(name, value))
+    except StateError as fault:
+        if is_progress(name):
+            raise
+        raise EntryError(name, str(fault)) from None
+
+
+def _content(name: str, value: bytes) -> Mapping[str, Any]:
     entry = _json("value", value)
     if not isinstance(entry, dict) or "now" not in entry:
         raise StateError(f"entry {name!r:.200} is {_shown(value)}, not an object with 'now'")
@@ -48,7 +96,7 @@ def read_entry(partition: int, key: bytes | None, value: bytes | None) -> Read:
         raise StateError(f"progress {name!r:.200} has no lots of [records, rejected, seconds]: {content!r:.80}")
     if name.split("|", 2)[-1] == HEAD and not (isinstance(content, dict) and content.keys() >= _HEAD_FIELDS):
         raise StateError(f"head {name!r:.200} has not all of {', '.join(sorted(_HEAD_FIELDS))}: {content!r:.80}")
-    return Read(name, entry)
+    return entry
 
 
 def _json(what: str, octets: bytes | None) -> Any:

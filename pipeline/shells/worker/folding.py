@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final, cast
 
 from pipeline import metrics, topics
-from pipeline.errors import RecordError
+from pipeline.errors import RecordError, StateUnusableError
 from pipeline.metrics import Sample
 from pipeline.records import Origin
 from pipeline.shells.worker.stages import Incoming, Live, Made, Outgoing, Parsed, Stage, Taken
@@ -79,7 +79,9 @@ class Folding:
                 self._admit(place, incoming)
             except RecordError as fault:
                 self.folded.rejected.append((incoming.origin, fault))
-                self._made[place] = [self._rejected(incoming, fault)], [Sample(metrics.REJECTED, (fault.reason,), 1)]
+                is_copied = not isinstance(fault, StateUnusableError) or fault.is_copied
+                copies = [self._rejected(incoming, fault)] if is_copied else []
+                self._made[place] = copies, [Sample(metrics.REJECTED, (fault.reason,), 1)]
         for owner in list(self._waiting):
             self._fold(owner)
         for place in sorted(self._made):

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 from aiokafka import ConsumerRecord
@@ -18,22 +18,26 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from pipeline import topics
-from pipeline.errors import RelayWatchError
+from pipeline.errors import STATE_UNUSABLE, RelayWatchError
 from pipeline.measures.share import RecentShare, after_batch
 from pipeline.records import SECOND, Origin
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.log_offsets import ends_of, first_offset_from, first_record_from
+from pipeline.shells.worker.changelog import epoch_header
 from pipeline.shells.worker.folding import Folded
 from pipeline.shells.worker.inbox import Inbox, Waiting
 from pipeline.shells.worker.lives import Lives, Place
 from pipeline.shells.worker.meter import Meter
 from pipeline.shells.worker.stages import Incoming
 from pipeline.shells.worker.tables import VersionedTable
-from pipeline.shells.worker.transport import App, Outbound, Producer
-from pipeline.shells.worker.versions import Entry, StateError, progress_entry
+from pipeline.shells.worker.transport import App, Outbound, Producer, Written
+from pipeline.shells.worker.versions import Entry, progress_entry
 
 logger = logging.getLogger(__name__)
+
+_FORGOTTEN: Final = -1
+"""Instead of an offset: the broker has the records, and has forgotten where."""
 
 
 @dataclass(slots=True)
@@ -74,12 +78,28 @@ class Guard:
         ends = await ends_of(self.cluster, assigned)
         self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
         self.inbox.clear()
-        self.lives.restored()
+        await self._guarded(self._take_over(revocations))
         if revocations == self.revocations:
             self.meter.assigned(self.partitions)
         # Taken away again while the log was asked: another recovery follows.
         self.owned = revocations == self.revocations
         self._stop_if_drained()
+
+    async def _take_over(self, revocations: int) -> None:
+        """Claim the partitions and mend their changelogs (`versions`), and only then use what was read."""
+        versions, partitions = self.table.versions, sorted(self.partitions)
+        if revocations == self.revocations:
+            await self._write([versions.claim(partition) for partition in partitions])
+            mends = [entry for partition in partitions for entry in versions.mend(partition)]
+            await self._write(mends)
+            if mends:
+                logger.info(
+                    "%s: %d entries mended that a worker left half-written", self.table.changelog_topic_name, len(mends)
+                )
+        versions.find_unusable()
+        for why in versions.unusable.values():
+            logger.error("%s; it is set aside, everything else goes on: see `relaywatch state check`", why)
+        self.lives.restored()
 
     def _read_back(self) -> set[int]:
         """Partitions whose changelog is read. Those of a source that was deleted are among them: when it is there again
@@ -140,8 +160,6 @@ class Guard:
                 # What is at hand may be ahead of what is written.
                 self.lives.at_hand.clear()
                 raise
-            except StateError as fault:
-                leave(EXIT_NEVER_AGAIN, str(fault))
             except BaseException:
                 # Never on with a failed batch: later ones would be written over it.
                 logger.exception("a batch of %s failed", self.source)
@@ -169,9 +187,8 @@ class Guard:
                 progress = self._progress(reached, new, whole)
             await self._write([*(change.head_entry for change in changes), *progress])
             moved |= self.lives.written(folded, changes)
-        for entry in progress:
-            # This lets the records go.
-            self.table.versions.replay(entry.partition, entry.key, orjson.loads(entry.value or b""))
+        # This lets the records go.
+        self.table.versions.take_entries(progress)
         self.meter.taken(len(records), whole, moved, time.monotonic() - began)
         self._stop_if_drained()
 
@@ -183,7 +200,7 @@ class Guard:
         """How far each partition is done with, and what share of its newest records was rejected."""
         shares = after_batch(
             self.table.versions.shares, (one.origin.partition for one in new),
-            (origin.partition for origin, _ in whole.rejected), time.time_ns() // SECOND,
+            (origin.partition for origin, fault in whole.rejected if fault.reason != STATE_UNUSABLE), time.time_ns() // SECOND,
         )  # fmt: skip
         return [progress_entry(one, offset, shares.get(one, RecentShare())) for one, offset in reached.items()]
 
@@ -213,6 +230,7 @@ class Guard:
     async def _drop_finished(self, now: int) -> None:
         if not self.owned:
             return
+        await self._check_alone()
         if not any(self.lives.finished(now)):
             return
         try:
@@ -225,8 +243,7 @@ class Guard:
         self.lives.ended(ends)
         leftovers += [entry for end in ends for entry in self.table.versions.leftovers(end.owner, head=False)]
         await self._write(leftovers)
-        for entry in leftovers:
-            self.table.versions.replay(entry.partition, entry.key, None)
+        self.table.versions.take_entries(leftovers)
         self.meter.runs_ended(end.owner for end in ends)
 
     async def _read_until(self, now: int) -> int:
@@ -238,12 +255,47 @@ class Guard:
                 now = min(now, waits.timestamp * 1_000_000)
         return now
 
-    async def _send_all(self, records: Iterable[Outbound]) -> None:
-        await cast(Producer, self.app.producer).send_all(records)
+    async def _send_all(self, records: Iterable[Outbound]) -> list[Written]:
+        return await cast(Producer, self.app.producer).send_all(records)
 
     async def _write(self, entries: Sequence[Entry]) -> None:
+        """Into the changelog, at once where it ended. Ends the process where something else was written there."""
+        topic, versions = self.table.changelog_topic_name, self.table.versions
+        written = await self._send_all(
+            Outbound(
+                topic, one.partition, orjson.dumps(one.key), one.value, epoch_header(versions.epochs[one.partition])
+            )
+            for one in entries
+        )
+        for one in written:
+            await self._check_end(TP(topic, one.partition), one.offset)
+            versions.read_to(one.partition, max(one.offset, versions.ends.get(one.partition, 0)) + one.records)
+
+    async def _check_end(self, place: TP, offset: int) -> None:
+        """What others write counts for nothing as long as it stands in the log behind the claim. It has to be mended
+        before compaction takes what stood there before."""
+        known = self.table.versions.ends.get(place.partition, 0)
+        if offset in (known, _FORGOTTEN):
+            return
+        if offset > known and await first_offset_from(self.cluster, place, known) in (offset, None):
+            # No record stands between: those that stood there were dropped, and compaction took what said so.
+            return
+        leave(
+            EXIT_FAILED,
+            f"{place.topic}/{place.partition} should end at {known} and ends at {offset}: another process has written "
+            "there, or it was made anew; starting again from the state",
+        )
+
+    async def _check_alone(self) -> None:
         topic = self.table.changelog_topic_name
-        await self._send_all(Outbound(topic, one.partition, orjson.dumps(one.key), one.value) for one in entries)
+        places = [TP(topic, partition) for partition in sorted(self.partitions)]
+        try:
+            ends = await ends_of(self.cluster, places)
+        except (RelayWatchError, KafkaError):
+            # The broker is away: another time.
+            return
+        for place in places:
+            await self._check_end(place, ends[place][1])
 
 
 def _incoming(record: ConsumerRecord[Any, Any]) -> Incoming:

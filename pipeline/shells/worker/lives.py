@@ -1,18 +1,22 @@
 """The states of one stage while records pass: folds a batch record by record, and says what has to be written. Knows
 state and its storage; knows no Kafka client and sends nothing."""
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple
 
-from pipeline.errors import RecordError
+from pipeline.errors import RecordError, StateUnusableError
 from pipeline.measures.links import LinkCounts
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, OriginKind, Run
 from pipeline.shells.worker.folding import Folded, FoldError, Folding
 from pipeline.shells.worker.stages import Incoming, Live, Parsed, Stage
 from pipeline.shells.worker.versions import Change, ChunkTooLargeError, Entry, Owner, StateError, Versions
+
+logger = logging.getLogger(__name__)
 
 DAY: Final = 86_400 * SECOND
 FINISHED_AFTER: Final = DAY
@@ -21,6 +25,9 @@ FORGOTTEN_AFTER: Final = 30 * DAY
 """So long a finished run is still known by its name, and its records are refused: as long as frames are kept."""
 MOST_RUNS: Final = 1_000
 """Of one link at once, live ones apart: who publishes names them, and each takes memory until it is finished."""
+MOST_COPIED: Final = 100
+"""Of the records of a state that is set aside so many go to the rejected topic; the others stand where they came from,
+and are counted."""
 _OVER: Final = b'"over":true'
 _LIVES_KEPT: Final = 64
 IDLE_SECONDS: Final = 60.0
@@ -57,10 +64,13 @@ class Lives:
     clock: Callable[[], float] = time.monotonic
     newest: dict[Place, _Began] = field(default_factory=dict)
     """Of each link or vehicle the run of an origin that began last: the one whose gauges are shown."""
+    _refused: Counter[Owner] = field(default_factory=Counter)
+    """Records that came of a state that is set aside."""
 
     def restored(self) -> None:
         """`versions` was read anew: nothing at hand counts any more."""
         self.at_hand.clear()
+        self._refused.clear()
         self._find_newest()
 
     def take(self, batch: Sequence[Incoming]) -> Iterator[Part]:
@@ -68,7 +78,7 @@ class Lives:
         of the whole would outgrow its bound. The record with which it does is rejected, like one that fails: it would
         stop the stream for ever. Which one that is may depend on the grouping, where an entry shrinks again.
 
-        A part is written before the next is asked for. Raises StateError.
+        A part is written before the next is asked for.
         """
         folded = self.fold(batch)
         try:
@@ -88,7 +98,7 @@ class Lives:
         """Record by record in order of offset: what comes out does not depend on how they were grouped.
 
         A record that cannot be taken is rejected and changes no state, also where that shows only half-way through:
-        the batch is then folded again without it. So are those that are `refused`. Raises StateError.
+        the batch is then folded again without it. So are those that are `refused`.
         """
         refused, together = dict(refused or {}), True
         while True:
@@ -141,14 +151,16 @@ class Lives:
             del self.at_hand[owner]
 
     def gauges(self, place: Place) -> Iterable[Sample]:
-        """What can be said of a link or vehicle, in the newest run of an origin; nothing where there is no such run.
-        Raises StateError."""
+        """What can be said of a link or vehicle, in the newest run of an origin; nothing where there is no such run."""
         newest = self.newest.get(place)
-        if newest is None or newest.owner not in self.versions.owners:
+        if newest is None or newest.owner not in self.versions.owners or newest.owner in self.versions.unusable:
             return ()
         live = self.at_hand.get(newest.owner)
         if live is None:
-            live = self.at_hand[newest.owner] = self._read(newest.owner)
+            try:
+                live = self.at_hand[newest.owner] = self._restored(newest.owner)
+            except StateUnusableError:
+                return ()
             live.used_at = self.clock()
         return self.stage.gauges(place[0], live)
 
@@ -195,6 +207,8 @@ class Lives:
         return live
 
     def _open(self, owner: Owner, parsed: Parsed) -> Live:
+        if owner in self.versions.unusable:
+            raise self._set_aside(owner)
         head = self.versions.head(owner)
         if head is None:
             self._check_runs(owner)
@@ -205,7 +219,23 @@ class Lives:
                 f"run {owner.run!r:.140} had no record for {FINISHED_AFTER // DAY} day and its state was dropped: "
                 "publish it again as a new run",
             )
-        return self._read(owner)
+        return self._restored(owner)
+
+    def _restored(self, owner: Owner) -> Live:
+        """Raises StateUnusableError."""
+        try:
+            return self._read(owner)
+        except StateError as fault:
+            self.versions.unusable[owner] = str(fault)
+            logger.error("%s; it is set aside, everything else goes on: see `relaywatch state check`", fault)
+            raise self._set_aside(owner) from fault
+
+    def _set_aside(self, owner: Owner) -> StateUnusableError:
+        self._refused[owner] += 1
+        return StateUnusableError(
+            f"{self.versions.unusable[owner]}. `relaywatch state rebuild` makes it anew, this record with it",
+            is_copied=self._refused[owner] <= MOST_COPIED,
+        )
 
     def _check_runs(self, new: Owner) -> None:
         # What stands on the topic of telemetry is our own, and was let in before.
@@ -230,7 +260,7 @@ class Lives:
             live = self.stage.open({"": head["state"], **chunks}, LinkCounts.restore(head["counts"]), offset, run)
         except Exception as fault:
             raise StateError(
-                f"state of {owner.name} in run {owner.run or 'live'!r} cannot be read: {fault!r}"
+                f"state of {owner} cannot be read: {fault!r}"
             ) from fault
         live.touched_at, live.began_at = head["touched_at"], head.get("began_at", head["touched_at"])
         return live

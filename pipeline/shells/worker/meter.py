@@ -17,6 +17,8 @@ from pipeline.shells.worker.versions import Owner
 logger = logging.getLogger(__name__)
 
 SHOW_EVERY_SECONDS: Final = 1.0
+MOST_SHOWN: Final = 100
+"""States that are set aside: all of them are in the log."""
 _MOST_OF_THE_TIME: Final = 0.05
 """Share of the time that goes into gauges at most: those of a long flight with thousands of gaps take longer."""
 
@@ -56,12 +58,14 @@ class Meter:
             self.display.bear(one for one in births(self.lives.stage.subject, name) if one.metric.kind != "gauge")
             for origin in ORIGINS:
                 self._show((name, origin))
+        self._show_unusable()
 
     def withdrawn(self) -> None:
         """The partitions are another's: what is shown of them goes. Counters stay: they say what was done here."""
         for name in self.names:
             for origin in ORIGINS:
                 self.display.show(self._scope((name, origin)), ())
+        self.display.show(self._unusable_scope, ())
         self.names = []
         self.watermarks.clear()
         self._moved.clear()
@@ -92,6 +96,7 @@ class Meter:
         began = self.clock()
         if began < self._show_at:
             return
+        self._show_unusable()
         for place in self._moved:
             if place[0] in self.names:
                 self._show(place)
@@ -146,6 +151,15 @@ class Meter:
             if metric.kind == "gauge" and labels[metric.labels.index("origin")] == origin:
                 yield known.pop((metric.name, labels), Sample(metric, labels, 0))
         yield from known.values()
+
+    def _show_unusable(self) -> None:
+        stage, owners = self.lives.stage.name, sorted(self.lives.versions.unusable)[:MOST_SHOWN]
+        samples = [Sample(metrics.STATE_UNUSABLE, (stage, owner.name, owner.run), 1) for owner in owners]
+        self.display.show(self._unusable_scope, samples)
+
+    @property
+    def _unusable_scope(self) -> str:
+        return f"{self.lives.stage.name} unusable"
 
     def _scope(self, place: Place) -> str:
         return "/".join((self.lives.stage.name, *place))

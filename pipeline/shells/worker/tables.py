@@ -3,14 +3,14 @@ awaited sends to the changelog topic (`Guard`), never by `table[key] = value`: t
 flush before a commit can give up."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import faust
 from faust.tables.manager import TableManager
 from faust.types import EventT
 
-from pipeline.shells.worker.changelog import read_entry
+from pipeline.shells.worker.changelog import replay_record
 from pipeline.shells.worker.versions import StateError, Versions
 
 
@@ -39,7 +39,10 @@ class VersionedTable(faust.Table):  # type: ignore[type-arg]
             value: Any = event.value
             place = event.message
             try:
-                self.versions.replay(place.partition, *read_entry(place.partition, key, value))
+                headers: Any = place.headers
+                headers = headers.items() if isinstance(headers, Mapping) else headers or ()
+                replay_record(self.versions, place.partition, key, value, headers)
+                self.versions.read_to(place.partition, place.offset + 1)
             except Exception as fault:
                 why = fault if isinstance(fault, StateError) else repr(fault)
                 self.unreadable(

@@ -44,6 +44,16 @@ class Outbound(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
+class Written(NamedTuple):
+    """Records of one partition that the broker acknowledged together."""
+
+    topic: str
+    partition: int
+    offset: int
+    """Of the first; the others follow it. -1: the broker has forgotten."""
+    records: int
+
+
 class Producer(driver.Producer):
     """Idempotent: without, a record sent again after a lost acknowledgement stands twice, or out of order."""
 
@@ -59,26 +69,30 @@ class Producer(driver.Producer):
         sender._send_produce_req = cast(App, self.app).lease.guards(sender._send_produce_req)
         return producer
 
-    async def send_all(self, records: Iterable[Outbound]) -> None:
+    async def send_all(self, records: Iterable[Outbound]) -> list[Written]:
         """In each partition in this order. Back when the broker has acknowledged every one; raises where it has not."""
         by_place: dict[tuple[str, int], list[Outbound]] = {}
         for one in records:
             by_place.setdefault((one.topic, one.partition), []).append(one)
-        await asyncio.gather(*(self._send_to(*place, those) for place, those in by_place.items()))
+        written = await asyncio.gather(*(self._send_to(*place, those) for place, those in by_place.items()))
+        return [one for of_place in written for one in of_place]
 
-    async def _send_to(self, topic: str, partition: int, records: Iterable[Outbound]) -> None:
+    async def _send_to(self, topic: str, partition: int, records: Iterable[Outbound]) -> list[Written]:
         producer = self._ensure_producer()
-        written = []
+        sent: list[tuple[int, asyncio.Future[Any]]] = []
         batch = producer.create_batch()
         for one in records:
             content = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
             if batch.append(**content) is None:
-                written.append(await producer.send_batch(batch, topic, partition=partition))
+                sent.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
                 batch = producer.create_batch()
                 # An empty batch takes a record of any size.
                 batch.append(**content)
-        written.append(await producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*written)
+        sent.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
+        acknowledged = await asyncio.gather(*(future for _, future in sent))
+        return [
+            Written(topic, partition, one.offset, count) for (count, _), one in zip(sent, acknowledged, strict=True)
+        ]
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):

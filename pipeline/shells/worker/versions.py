@@ -11,11 +11,17 @@ stands for, and the head is written when all chunks are acknowledged:
 Beside them stands, for each source partition, how far it is done with and what share of its newest records was
 rejected.
 
-A chunk whose offset is above the head's was written by a process that died before the head: what it was before
-counts. Since a state is a function of the records up to an offset, every version is true at its offset, whoever
-wrote it: a worker that was thought dead can add old versions, never wrong ones. The sum in the head is over the
-names and octets of all chunks that belong to it: a chunk that was lost, or is not the one that was written, is found
-when the state is read.
+A chunk whose offset is above the head's is a *leaving* of a process that died before the head: what it was before
+counts. A later head must not make it count, however the records are grouped then. So each entry carries the *epoch* of
+its writer, and whoever takes a partition over does three things before anything else: it reads the changelog to its
+end; it *claims* the partition by an entry of the next epoch, and knows by the offset of that entry that nothing came
+in between; and it *mends*: of each key whose last entry does not count it writes again what counts.
+
+From a claim on no entry of an earlier epoch counts. So what one writer of a partition left is all that it could leave,
+the next one has seen and mended it, and what a worker that was thought dead still writes is passed over.
+
+The sum in the head is over the names and octets of all chunks that belong to it: a chunk that was lost, or is not the
+one that was written, is found when the state is read.
 """
 
 import zlib
@@ -42,6 +48,8 @@ class Version(NamedTuple):
     """JSON with sorted keys: the same value has the same octets, whoever wrote it."""
     checksum: int
     """Of its name and value."""
+    epoch: int = 0
+    """Of the worker that wrote it."""
 
 
 class ChunkTooLargeError(RelayWatchError):
@@ -58,6 +66,9 @@ class Owner(NamedTuple):
     run: str
     name: str
     """The link or the vehicle."""
+
+    def __str__(self) -> str:
+        return f"{self.name} in run {self.run or 'live'!r}"
 
     def key(self, chunk: str) -> str:
         return f"{self.run}|{self.name}|{chunk}"
@@ -118,10 +129,22 @@ class Versions:
     """Source partition → highest offset that is done with."""
     shares: dict[int, RecentShare] = field(default_factory=dict)
     """Source partition → of the records up to there, how many of the newest were rejected."""
+    epochs: dict[int, int] = field(default_factory=dict)
+    """Partition → the epoch that was claimed last."""
+    stale: dict[int, set[str]] = field(default_factory=dict)
+    """Partition → keys whose last entry was written by a worker that had the partition no longer."""
+    ends: dict[int, int] = field(default_factory=dict)
+    """Partition → the changelog's offset after the last record that was read or written."""
+    unreadable: dict[Owner, dict[str, str]] = field(default_factory=dict)
+    """Owner → chunk or head whose last entry no worker of this version wrote → what was found."""
+    unusable: dict[Owner, str] = field(default_factory=dict)
+    """Owners whose state is set aside, and why: nothing may be made from it."""
 
-    def replay(self, partition: int, key: str, value: Mapping[str, Any] | None) -> None:
+    def replay(self, partition: int, key: str, value: Mapping[str, Any] | None, epoch: int = 0) -> None:
         """Take what one record of the changelog says (`changelog.read_entry`); older ones that come late change
         nothing."""
+        if self._is_stale(partition, key, epoch):
+            return
         if is_progress(key):
             if value is not None and value["now"][0] > self.progress.get(partition, -1):
                 self.progress[partition] = value["now"][0]
@@ -129,17 +152,51 @@ class Versions:
             return
         run, name, chunk = key.split("|", 2)
         owner = Owner(run, name)
+        self._is_readable(owner, chunk)
         if value is None:
             self._forget(owner, chunk)
             return
         kept = self.owners.setdefault(owner, Kept(partition))
         kept.total = None
-        versions = [_version(chunk, *value[which]) for which in ("was", "now") if value.get(which) is not None]
+        versions = [_version(chunk, *value[which], epoch) for which in ("was", "now") if value.get(which) is not None]
+        newest = versions[-1]
         if chunk == HEAD:
-            if kept.head is None or versions[-1].offset >= kept.head.offset:
-                kept.head = versions[-1]
-        else:
-            kept.chunks[chunk] = _pruned([*kept.chunks.get(chunk, ()), *versions], kept.head)
+            if kept.head is None or newest.offset >= kept.head.offset:
+                kept.head = newest
+            return
+        # What an earlier writer left above it was mended by this entry.
+        known = [one for one in kept.chunks.get(chunk, ()) if one.epoch == epoch or one.offset < newest.offset]
+        kept.chunks[chunk] = _pruned([*known, *versions], kept.head)
+
+    def read_to(self, partition: int, end: int) -> None:
+        """The changelog was read, or written by this worker alone, up to this offset."""
+        self.ends[partition] = max(end, self.ends.get(partition, 0))
+
+    def replay_unreadable(self, partition: int, key: str, why: str, epoch: int = 0) -> None:
+        """Take that the entry of an owner's chunk or head cannot be read: until it is written anew the state is of no
+        use."""
+        if self._is_stale(partition, key, epoch):
+            return
+        run, name, chunk = key.split("|", 2)
+        owner = Owner(run, name)
+        self.owners.setdefault(owner, Kept(partition))
+        self.unreadable.setdefault(owner, {})[chunk] = why
+
+    def _is_stale(self, partition: int, key: str, epoch: int) -> bool:
+        """Whether the last entry of a key was written behind the claim of another worker."""
+        stale = self.stale.setdefault(partition, set())
+        if epoch < self.epochs.get(partition, 0):
+            stale.add(key)
+            return True
+        self.epochs[partition] = epoch
+        stale.discard(key)
+        return False
+
+    def _is_readable(self, owner: Owner, chunk: str) -> None:
+        faults = self.unreadable.get(owner, {})
+        faults.pop(chunk, None)
+        if not faults:
+            self.unreadable.pop(owner, None)
 
     def _forget(self, owner: Owner, chunk: str) -> None:
         kept = self.owners.get(owner)
@@ -159,6 +216,69 @@ class Versions:
         self.owners = {owner: kept for owner, kept in self.owners.items() if kept.partition in mine}
         self.progress = {partition: offset for partition, offset in self.progress.items() if partition in mine}
         self.shares = {partition: share for partition, share in self.shares.items() if partition in mine}
+        self.epochs = {partition: epoch for partition, epoch in self.epochs.items() if partition in mine}
+        self.stale = {partition: keys for partition, keys in self.stale.items() if partition in mine}
+        self.ends = {partition: end for partition, end in self.ends.items() if partition in mine}
+        self.unreadable = {owner: found for owner, found in self.unreadable.items() if owner in self.owners}
+
+    def claim(self, partition: int) -> Entry:
+        """The entry by which this worker claims a partition: from it on nothing counts that others write."""
+        self.epochs[partition] = self.epochs.get(partition, 0) + 1
+        return progress_entry(partition, self.progress.get(partition, -1), self.shares.get(partition, RecentShare()))
+
+    def mend(self, partition: int) -> list[Entry]:
+        """The entries that make the last one of each key in a claimed partition the one that counts. Leavings are
+        forgotten: from now on everything that is known counts."""
+        stale = self.stale.pop(partition, set())
+        entries = []
+        for owner, kept in [(owner, kept) for owner, kept in self.owners.items() if kept.partition == partition]:
+            if owner in self.unreadable:
+                stale -= {owner.key(name) for name in (HEAD, *kept.chunks)}
+                continue
+            for name, versions in list(kept.chunks.items()):
+                counts = kept.chunk(name)
+                stale_key = owner.key(name) in stale
+                stale.discard(owner.key(name))
+                if counts is versions[-1] and not stale_key:
+                    continue
+                entries.append(Entry(owner.key(name), None if counts is None else _entry(counts, None), partition))
+                if counts is None:
+                    del kept.chunks[name]
+                else:
+                    kept.chunks[name] = [counts]
+            if kept.head is None:
+                del self.owners[owner]
+            elif owner.key(HEAD) in stale:
+                stale.discard(owner.key(HEAD))
+                entries.append(Entry(owner.key(HEAD), _entry(kept.head, None), partition))
+        # Of these nothing counts; progress was written with the claim.
+        entries += [Entry(key, None, partition) for key in sorted(stale) if not is_progress(key)]
+        return entries
+
+    def find_unusable(self) -> None:
+        """Set aside every owner whose state is not whole, or not of this version."""
+        self.unusable = {
+            owner: f"state of {owner} cannot be read: {next(iter(found.values()))}"
+            for owner, found in self.unreadable.items()
+        }
+        for owner in self.owners.keys() - self.unusable.keys():
+            try:
+                self.check(owner)
+            except StateError as fault:
+                self.unusable[owner] = str(fault)
+
+    def check(self, owner: Owner) -> None:
+        """Raises StateError where a chunk of the state is not the one that was written."""
+        kept = self.owners[owner]
+        head = self.head(owner)
+        if head is None or kept.head is None:
+            return
+        versions = kept.those_of_head()
+        if _sum(versions.values()) != head["chunks"]:
+            raise StateError(
+                f"state of {owner} at offset {kept.head.offset} is not whole: its "
+                f"{len(versions)} chunks are not those that its head was written for"
+            )
 
     def head(self, owner: Owner) -> dict[str, Any] | None:
         """The head of an owner's state alone; None where there is none."""
@@ -176,13 +296,8 @@ class Versions:
         head, kept = self.head(owner), self.owners.get(owner)
         if head is None or kept is None or kept.head is None:
             return None
-        versions = kept.those_of_head()
-        if _sum(versions.values()) != head["chunks"]:
-            raise StateError(
-                f"state of {owner.name} in run {owner.run or 'live'!r} at offset {kept.head.offset} is not whole: its "
-                f"{len(versions)} chunks are not those that its head was written for"
-            )
-        chunks = {name: orjson.loads(version.value) for name, version in versions.items()}
+        self.check(owner)
+        chunks = {name: orjson.loads(version.value) for name, version in kept.those_of_head().items()}
         return kept.head.offset, head, {name: value for name, value in chunks.items() if value is not None}
 
     def change(
@@ -193,20 +308,20 @@ class Versions:
 
         Raises ChunkTooLargeError before anything is written.
         """
-        kept = self.owners.get(owner) or Kept(partition)
+        kept, epoch = self.owners.get(owner) or Kept(partition), self.epochs.get(partition, 0)
         chunks: dict[str, Version] = {}
         entries = []
         total = _sum(kept.those_of_head().values()) if kept.total is None else kept.total
         for name, value in changes.items():
             if name == HEAD:
                 continue
-            now, was = _version(name, offset, value), kept.chunk(name)
+            now, was = _version(name, offset, value, epoch), kept.chunk(name)
             _check(owner, name, now.value)
             chunks[name] = now
             total += _sum([now]) - _sum([was] if was is not None else ())
             entries.append(Entry(owner.key(name), _entry(now, was), partition))
         body = {"state": changes[HEAD], "chunks": total, **about}
-        head = _version(HEAD, offset, body)
+        head = _version(HEAD, offset, body, epoch)
         _check(owner, HEAD, head.value)
         head_entry = Entry(owner.key(HEAD), _entry(head, None), partition)
         return Change(owner, partition, head, chunks, entries, head_entry, total)
@@ -218,11 +333,18 @@ class Versions:
             kept.chunks[name] = _pruned([*kept.chunks.get(name, ()), version], change.head)
         kept.head, kept.total = change.head, change.total
 
+    def take_entries(self, entries: Iterable[Entry]) -> None:
+        """Entries of this worker, by themselves, that are acknowledged."""
+        for entry in entries:
+            value = None if entry.value is None else orjson.loads(entry.value)
+            self.replay(entry.partition, entry.key, value, self.epochs.get(entry.partition, 0))
+
     def end(self, owner: Owner, about: Mapping[str, Any]) -> Change:
         """What leaves of an owner's state only a head that says so. Its chunks are dropped by `leftovers`."""
         kept = self.owners[owner]
         offset = kept.head.offset if kept.head is not None else -1
-        head = _version(HEAD, offset, {"state": None, "chunks": 0, **about})
+        epoch = self.epochs.get(kept.partition, 0)
+        head = _version(HEAD, offset, {"state": None, "chunks": 0, **about}, epoch)
         return Change(owner, kept.partition, head, {}, [], Entry(owner.key(HEAD), _entry(head, None), kept.partition))
 
     def leftovers(self, owner: Owner, *, head: bool) -> list[Entry]:
@@ -250,9 +372,9 @@ def _pruned(versions: Iterable[Version], head: Version | None) -> list[Version]:
     return ascending[max(reached - 1, 0) :]
 
 
-def _version(name: str, offset: int, value: Any) -> Version:
+def _version(name: str, offset: int, value: Any, epoch: int) -> Version:
     octets = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    return Version(offset, octets, zlib.crc32(octets, zlib.crc32(name.encode())))
+    return Version(offset, octets, zlib.crc32(octets, zlib.crc32(name.encode())), epoch)
 
 
 def _sum(chunks: Iterable[Version]) -> int:

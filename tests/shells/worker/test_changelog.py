@@ -1,6 +1,7 @@
 """A changelog in which something stands that no worker of this version wrote is refused by name."""
 
 import asyncio
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,24 +88,59 @@ def test_a_run_whose_name_begins_as_the_key_of_progress_does_is_a_run() -> None:
     assert replayed.progress == {0: 9}
 
 
-@pytest.mark.asyncio
-@pytest.mark.parametrize(("key", "value", "said"), FOREIGN.values(), ids=FOREIGN)
-async def test_a_worker_that_reads_it_back_ends_for_good_and_names_the_record(
-    key: bytes | None, value: bytes | None, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+OF_ONE_OWNER = {name: one for name, one in FOREIGN.items() if one[0] == HEAD_KEY}
+OF_NO_OWNER = {name: one for name, one in FOREIGN.items() if one[0] != HEAD_KEY}
+
+
+async def read_back(key: bytes | None, value: bytes | None, headers: Any = ()) -> Versions:
     """By Faust's own way from the octets to the table: it would log what is raised there, and wait for ever."""
-    ended = leaving(module, monkeypatch)
     partitions = {name: topic.partitions for name, topic in TOPICS.items()}
     table = build_app(Settings(), scenario("flight-72").mission, partitions, Exporter()).guards[0].table
     topic = table.changelog_topic
     message: Any = SimpleNamespace(
-        key=key, value=value, headers=[], topic=topic.get_topic_name(), partition=0, offset=42
+        key=key, value=value, headers=headers, topic=topic.get_topic_name(), partition=0, offset=42
     )
     event = await topic.decode(message, propagate=True)
+    table.apply_changelog_batch([event])
+    await asyncio.sleep(0)
+    return table.versions
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("key", "value", "said"), OF_NO_OWNER.values(), ids=OF_NO_OWNER)
+async def test_a_worker_that_reads_it_back_ends_for_good_and_names_the_record(
+    key: bytes | None, value: bytes | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = leaving(module, monkeypatch)
     with pytest.raises(Left):
-        table.apply_changelog_batch([event])
+        await read_back(key, value)
     [(status, text)] = ended
     assert status == EXIT_NEVER_AGAIN
     assert text.startswith("relay.worker-links-changelog/0@42 is not state of a worker of this version: ")
     assert text.endswith("from what still stands in its source")
-    await asyncio.sleep(0)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("key", "value", "said"), OF_ONE_OWNER.values(), ids=OF_ONE_OWNER)
+async def test_where_it_is_of_one_link_that_link_alone_is_set_aside(
+    key: bytes | None, value: bytes | None, said: str
+) -> None:
+    versions = await read_back(key, value, headers=[("epoch", b"7")])
+    assert versions.mend(0) == []
+    versions.find_unusable()
+    [(owner, why)] = versions.unusable.items()
+    assert owner == LINK
+    assert re.search(said, why)
+    assert (versions.epochs, versions.ends) == ({0: 7}, {0: 43})
+    # Written anew it is used again.
+    versions.replay(0, LINK.key(HEAD), None, 7)
+    versions.find_unusable()
+    assert not versions.unusable
+
+
+@pytest.mark.asyncio
+async def test_an_epoch_that_is_no_number_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = leaving(module, monkeypatch)
+    with pytest.raises(Left):
+        await read_back(HEAD_KEY, None, headers=[("epoch", b"x")])
+    assert "its header epoch is b'x', not a number" in ended[0][1]

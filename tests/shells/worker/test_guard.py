@@ -19,7 +19,7 @@ from pipeline.shells.worker.inbox import Inbox, Waiting
 from pipeline.shells.worker.lives import DAY, Lives
 from pipeline.shells.worker.meter import Meter
 from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming
-from pipeline.shells.worker.transport import Outbound
+from pipeline.shells.worker.transport import Outbound, Written
 from pipeline.shells.worker.versions import Versions, progress_entry
 from tests.shells.worker.leaving import Left, leaving
 from tests.shells.worker.test_lives import MISSION, PARTITIONS, incoming
@@ -35,8 +35,10 @@ class Kafka:
         self.sent: list[tuple[list[tuple[str, bytes]], asyncio.Future[None]]] = []
         self.last_value: bytes | None = None
         self.fail = ""
+        self.end = 0
+        """Of the changelog."""
 
-    async def send_all(self, records: Iterable[Outbound]) -> None:
+    async def send_all(self, records: Iterable[Outbound]) -> list[Written]:
         records = list(records)
         places = [(one.topic, one.key) for one in records]
         self.last_value = records[-1].value if records else self.last_value
@@ -46,6 +48,9 @@ class Kafka:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.sent.append((places, future))
             await future
+        state = [one for one in records if one.topic == CHANGELOG]
+        self.end += len(state)
+        return [Written(CHANGELOG, 0, self.end - len(state), len(state))] if state else []
 
     @property
     def topics(self) -> list[str]:
@@ -80,7 +85,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
 
 
 def made(kafka: Kafka, next_offset: int = 0) -> Guard:
-    versions = Versions()
+    versions = Versions(epochs={0: 1})
     app: Any = SimpleNamespace(producer=kafka, consumer_generation_id=1, consumer=SimpleNamespace())
     table: Any = SimpleNamespace(versions=versions, changelog_topic_name=CHANGELOG)
     lives = Lives(DecodeStage("relay", MISSION, PARTITIONS, PURE_FLOW), "relay", versions)
@@ -192,11 +197,12 @@ async def test_a_worker_that_stopped_for_rejected_records_stops_again_at_its_sta
     assert isinstance(step.exception(), Left)
 
     again = made(kafka)
-    again.table.versions.replay(0, "~0", orjson.loads(kafka.last_value or b""))
+    again.table.versions.replay(0, "~0", orjson.loads(kafka.last_value or b""), 1)
     again.meter.most_rejected = 0.5
     again.app.consumer.assignment = lambda: {PLACE}
+    again.table.versions.ends[0] = kafka.end
     with pytest.raises(Left):
-        await again.restored()
+        await _acknowledged(kafka, again.restored())
     assert [status for status, _ in left] == [EXIT_NEVER_AGAIN] * 2
     assert left[0][1] == left[1][1]
     assert left[0][1].startswith("210 of the last 210 records of partition 0 of frames were rejected")
@@ -206,7 +212,7 @@ def _started(first: int, end: int, done: int | None) -> int:
     guard = made(Kafka())
     if done is not None:
         entry = progress_entry(0, done, RecentShare())
-        guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""))
+        guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""), 1)
     return guard._start(PLACE, first, end)
 
 
@@ -234,7 +240,7 @@ async def test_a_topic_that_is_deleted_and_made_anew_under_a_worker_is_no_start_
     monkeypatch.setattr(module, "ends_of", ends_of)
     guard = made(Kafka())
     entry = progress_entry(0, 49, RecentShare())
-    guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""))
+    guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""), 1)
     guard.app.consumer.assignment = lambda: {TP(CHANGELOG, 0)}
     await guard.restored()
     assert guard.starts() == {}

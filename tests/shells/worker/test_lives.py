@@ -10,12 +10,12 @@ import pytest
 
 from pipeline import topics
 from pipeline.channels.sessions import MOST_SESSIONS
-from pipeline.errors import RecordError
+from pipeline.errors import STATE_UNUSABLE, RecordError
 from pipeline.mission.model import FrameFormat
 from pipeline.records import FramesReceived, Origin, Record, Run
 from pipeline.shells.worker.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, IDLE_SECONDS, Lives
 from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
-from pipeline.shells.worker.versions import Entry, Owner, StateError, Versions
+from pipeline.shells.worker.versions import Entry, Owner, Versions
 from pipeline.simulate.simulation import simulate
 from pipeline.topics import TOPICS, TopicName
 from tests.build import scenario, scenario_records
@@ -74,16 +74,21 @@ class Log:
 
     def contents(self) -> dict[str, bytes]:
         """Owner and chunk → value, as it stands at the end."""
-        found = {}
-        for owner, kept in self.lives.versions.owners.items():
-            assert kept.head is not None
-            found[owner.key("")] = kept.head.value
-            found |= {
-                owner.key(name): version.value
-                for name, version in kept.those_of_head().items()
-                if version.value != b"null"
-            }
-        return found
+        return contents_of(self.lives.versions)
+
+
+def contents_of(versions: Versions) -> dict[str, bytes]:
+    """Owner and chunk → value."""
+    found = {}
+    for owner, kept in versions.owners.items():
+        assert kept.head is not None
+        found[owner.key("")] = kept.head.value
+        found |= {
+            owner.key(name): version.value
+            for name, version in kept.those_of_head().items()
+            if version.value != b"null"
+        }
+    return found
 
 
 def decode_log() -> Log:
@@ -278,13 +283,44 @@ def replaced(one: Incoming, offset: int) -> Incoming:
     return one._replace(origin=one.origin._replace(offset=offset))
 
 
-def test_state_that_cannot_be_read_stops_the_worker_and_is_no_records_fault() -> None:
-    log, records = decode_log(), incoming(120)
-    log.take(records[:100])
-    log.entries = [entry for entry in log.entries if entry.key.count("|") != 2 or not entry.key.split("|")[2]]
+def test_a_state_that_is_not_whole_is_set_aside_and_everything_else_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its records some are copied, all are counted; those of another run of the link are taken."""
+    monkeypatch.setattr("pipeline.shells.worker.lives.MOST_COPIED", 5)
+    log, undisturbed, other = decode_log(), decode_log(), Run(id="run-2", origin="test")
+    log.take(incoming(100))
+    log.entries = [entry for entry in log.entries if entry.key.endswith("|")]
     log.restart()
-    with pytest.raises(StateError, match="state of rover-a in run 'run-1' at offset 99 is not whole"):
-        log.lives.fold(records[100:])
+    mixed = [one for pair in zip(incoming(120)[100:], _after(incoming(20, other), 100), strict=True) for one in pair]
+    folded = log.lives.fold(sorted(mixed, key=lambda one: one.origin.offset))
+    [(owner, why)] = log.lives.versions.unusable.items()
+    assert owner == Owner(RUN.id, "rover-a")
+    assert why.startswith("state of rover-a in run 'run-1' at offset 99 is not whole: its 0 chunks are not those")
+    assert {fault.reason for _, fault in folded.rejected} == {STATE_UNUSABLE}
+    assert len(folded.rejected) == 20
+    copies = [one for one in folded.outgoing if one.message.topic == "relay.rejected"]
+    assert len(copies) == 5
+    assert "relaywatch state rebuild" in orjson.loads(copies[0].message.value)["message"]
+    assert sum(one.value for one in folded.samples if one.labels == (STATE_UNUSABLE,)) == 20
+    good = [one for one in folded.outgoing if one.message.topic == "relay.telemetry"]
+    assert good == undisturbed.take(_after(incoming(20, other), 100))
+    assert list(log.lives.gauges(("rover-a", "test"))) == []
+
+
+def _after(records: list[Incoming], offset: int) -> list[Incoming]:
+    return [replaced(one, offset + 1 + one.origin.offset) for one in records]
+
+
+def test_a_state_whose_chunk_cannot_be_unpacked_is_set_aside_too() -> None:
+    log = decode_log()
+    log.take(incoming(100))
+    broken = [(owner, kept) for owner, kept in log.lives.versions.owners.items()]
+    for _, kept in broken:
+        assert kept.head is not None
+        kept.head = kept.head._replace(value=kept.head.value.replace(b'"seen":', b'"heard":'))
+    log.lives.restored()
+    folded = log.lives.fold(incoming(120)[100:])
+    assert {fault.reason for _, fault in folded.rejected} == {STATE_UNUSABLE}
+    assert "cannot be read: KeyError('seen')" in log.lives.versions.unusable[Owner(RUN.id, "rover-a")]
 
 
 def test_a_publisher_that_names_ever_new_runs_fills_no_memory_and_hinders_no_other(
