@@ -171,8 +171,8 @@ REJECTED_RATIO: Final = Metric(
     help="Share of the stage's newest records that were rejected, 0 to 1.",
 )  # fmt: skip
 STATE_UNUSABLE: Final = Metric(
-    name="relay_state_unusable", kind="gauge", labels=("stage", "name", "run"), absent=True,
-    help="1 while the state of a link or vehicle in a run is set aside, since it cannot be used; run is empty when live.",
+    name="relay_state_unusable", kind="gauge", labels=("stage", "subject", "run"), absent=True,
+    help="1 while the state of a link or vehicle in a run is set aside: it cannot be used. run is empty when live.",
 )  # fmt: skip
 LAG: Final = Metric(
     name="relay_consumer_lag_records", kind="gauge", labels=("topic", "partition"), absent=True,

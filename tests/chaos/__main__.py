@@ -114,7 +114,9 @@ def _faults(running: Scene, kills: int) -> list[Fault]:
         ("SIGSTOP and SIGCONT", running.sleep_and_wake), ("kill -9 of the broker", running.kill_broker),
     ]  # fmt: skip
     away = f"broker away for {AWAY_SECONDS:.0f} s", lambda: running.kill_broker(AWAY_SECONDS)
-    return [("kill -9 of a worker", running.kill)] * kills + each * OTHERS_OF_EACH + [away]
+    half_way = "kill -9 of a worker, the broker stopped"
+    deaths: list[Fault] = [("kill -9 of a worker", running.kill), (half_way, running.kill_half_way)]
+    return (deaths * kills)[:kills] + each * OTHERS_OF_EACH + [away]
 
 
 def _report(command: str, made: Stream, seconds: float, busy: float, proof: Proof, done: Counter[str]) -> None:

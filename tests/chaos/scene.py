@@ -38,8 +38,8 @@ class Scene:
     """Where it is one that may be killed."""
     spared: frozenset[str] = frozenset()
     """Workers to which nothing is done."""
-    module: str = "pipeline.shells.cli worker"
-    """What a worker is started by, after `python -m`."""
+    more: tuple[str, ...] = ()
+    """What each worker is started with beside what all are."""
     workers: dict[str, WorkerProcess] = field(default_factory=dict)
     _stacks: dict[str, ExitStack] = field(default_factory=dict)
 
@@ -49,8 +49,8 @@ class Scene:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         command = [
-            sys.executable, "-m", *self.module.split(), "--kafka", self.kafka, "--namespace", self.namespace,
-            "--mission", str(self.mission_file), "--instance", name, "--metrics-port", "0", "--batch-records", "50",
+            sys.executable, "-m", "tests.chaos.worker", "--kafka", self.kafka, "--namespace", self.namespace,
+            "--mission", str(self.mission_file), "--instance", name, "--metrics-port", "0", *self.more,
             "--session-seconds", str(_SESSION_SECONDS), "--stalled-after", str(_STALLED_SECONDS),
             "--rejected-share", "1",  # a partition that should be empty gets nothing but rubbish
         ]  # fmt: skip
@@ -81,6 +81,17 @@ class Scene:
         _until(lambda: _signalled(running.pid, signal.SIGKILL), f"{name} had no process to kill")
         wait_for(lambda: running.starts > starts, running.text, running, _LONG)
         return f"kill -9 of worker {name}"
+
+    def kill_half_way(self) -> str:
+        """While the broker does not answer: what is on its way then is written, or is not."""
+        name = self._one()
+        running = self.workers[name]
+        starts = running.starts
+        assert self.broker is not None
+        with self.broker.paused():
+            _until(lambda: _signalled(running.pid, signal.SIGKILL), f"{name} had no process to kill")
+        wait_for(lambda: running.starts > starts, running.text, running, _LONG)
+        return f"kill -9 of worker {name} while the broker was stopped"
 
     def terminate(self) -> str:
         name = self._one()

@@ -31,6 +31,7 @@ from tests.chaos.memory import Memory, growth
 from tests.chaos.proof import Proof, marks, prove
 from tests.chaos.scene import Scene, scene
 from tests.chaos.stream import Stream, stream
+from tests.chaos.worker import SHORT_RUNS
 from tests.kafka.broker import MortalBroker, mortal_broker
 from tests.kafka.cluster import wait_until_done
 
@@ -84,7 +85,7 @@ def _soak(broker: MortalBroker, folder: Path, seed: int, minutes: float) -> int:
         seed,
         broker,
         spared=frozenset({STEADY}),
-        module="tests.chaos.short_runs",
+        more=(SHORT_RUNS,),
     ) as running:
         for name in (STEADY, OTHER):
             running.start(name)
@@ -128,7 +129,7 @@ def _one_run(running: Scene, seed: int, name: str, chance: random.Random, faults
 def _faults(running: Scene) -> Sequence[tuple[str, Callable[[], str]]]:
     return (
         ("kill -9 of a worker", running.kill),
-        ("kill -9 of a worker", running.kill),
+        ("kill -9 of a worker, the broker stopped", running.kill_half_way),
         ("SIGTERM", running.terminate),
         ("SIGSTOP and SIGCONT", running.sleep_and_wake),
         ("kill -9 of the broker", running.kill_broker),

@@ -47,6 +47,16 @@ class MortalBroker:
         self._starts += 1
         self._wait(self._answers, "the broker did not come back")
 
+    @contextmanager
+    def paused(self, seconds: float = 0.1) -> Iterator[None]:
+        """SIGSTOP for the length of the block and a moment before it: requests arrive, and none is answered."""
+        os.kill(self._broker.pid, signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+            yield
+        finally:
+            os.kill(self._broker.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         self._broker.stop()
 

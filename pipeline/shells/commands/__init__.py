@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plan": "change the contact plan while the workers run",
     "worker": "run the Faust worker: frames to telemetry to alerts",
     "rejected": "list the records that could not be taken, and why",
+    "state": "which stored states are whole, and one made anew that is not",
     "topics": "make the topics of a namespace, or say what must change in them",
     "acls": "what each role must be allowed on a cluster, as the words that allow it",
     "kafka": "start, stop or look at a private Kafka on this machine",

@@ -195,9 +195,9 @@ def _connect(worker: Worker) -> None:
 
     @app.on_rebalance_complete.connect(weak=False)
     async def restored(sender: App, **_: Any) -> None:
-        await asyncio.gather(*(guard.restored() for guard in worker.guards))
-        # Faust seeks next, and then clears what came in between: nothing may come.
+        # Faust seeks next, and then clears what came in between: nothing may come, from here on.
         app.consumer.stop_flow()
+        await asyncio.gather(*(guard.restored() for guard in worker.guards))
 
     @app.timer(DROP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
     async def drop_finished_runs(_: App) -> None:

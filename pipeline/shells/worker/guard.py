@@ -20,7 +20,7 @@ from faust.types import TP
 from pipeline import topics
 from pipeline.errors import STATE_UNUSABLE, RelayWatchError
 from pipeline.measures.share import RecentShare, after_batch
-from pipeline.records import SECOND, Origin
+from pipeline.records import SECOND
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.log_offsets import ends_of, first_offset_from, first_record_from
@@ -77,8 +77,8 @@ class Guard:
         self.table.versions.keep_only(self.partitions | self._read_back())
         ends = await ends_of(self.cluster, assigned)
         self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
-        self.inbox.clear()
         await self._guarded(self._take_over(revocations))
+        self.inbox.clear()
         if revocations == self.revocations:
             self.meter.assigned(self.partitions)
         # Taken away again while the log was asked: another recovery follows.
@@ -173,7 +173,7 @@ class Guard:
         reached = await self._check_holes(records)
         # Progress is written last: what it covers is in outputs and state already.
         done = self.table.versions.progress
-        new = [_incoming(one) for one in records if one.offset > done.get(one.partition, -1)]
+        new = [Incoming.of(one) for one in records if one.offset > done.get(one.partition, -1)]
         whole, moved = Folded(repeated=len(records) - len(new)), set[Place]()
         progress: list[Entry] = []
         for folded, changes, is_last in self.lives.take(new):
@@ -200,7 +200,8 @@ class Guard:
         """How far each partition is done with, and what share of its newest records was rejected."""
         shares = after_batch(
             self.table.versions.shares, (one.origin.partition for one in new),
-            (origin.partition for origin, fault in whole.rejected if fault.reason != STATE_UNUSABLE), time.time_ns() // SECOND,
+            (origin.partition for origin, fault in whole.rejected if fault.reason != STATE_UNUSABLE),
+            time.time_ns() // SECOND,
         )  # fmt: skip
         return [progress_entry(one, offset, shares.get(one, RecentShare())) for one, offset in reached.items()]
 
@@ -296,10 +297,3 @@ class Guard:
             return
         for place in places:
             await self._check_end(place, ends[place][1])
-
-
-def _incoming(record: ConsumerRecord[Any, Any]) -> Incoming:
-    return Incoming(
-        Origin(record.topic, record.partition, record.offset), record.key, record.value, dict(record.headers),
-        record.timestamp * 1_000_000,
-    )  # fmt: skip

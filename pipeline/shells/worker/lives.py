@@ -5,6 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple
 
@@ -221,6 +222,13 @@ class Lives:
             )
         return self._restored(owner)
 
+    def try_to_open(self, owner: Owner) -> None:
+        """Set a state aside that can be read and not be used."""
+        head = self.versions.head(owner)
+        if owner not in self.versions.unusable and head is not None and not head.get("over"):
+            with suppress(StateUnusableError):
+                self._restored(owner)
+
     def _restored(self, owner: Owner) -> Live:
         """Raises StateUnusableError."""
         try:
@@ -259,8 +267,6 @@ class Lives:
         try:
             live = self.stage.open({"": head["state"], **chunks}, LinkCounts.restore(head["counts"]), offset, run)
         except Exception as fault:
-            raise StateError(
-                f"state of {owner} cannot be read: {fault!r}"
-            ) from fault
+            raise StateError(f"state of {owner} cannot be read: {fault!r}") from fault
         live.touched_at, live.began_at = head["touched_at"], head.get("began_at", head["touched_at"])
         return live

@@ -55,6 +55,12 @@ class Incoming(NamedTuple):
     timestamp: int
     """Kafka's: processing time, nanoseconds."""
 
+    @classmethod
+    def of(cls, record: Any) -> "Incoming":
+        """`record` is a client's: a ConsumerRecord."""
+        origin = Origin(record.topic, record.partition, record.offset)
+        return cls(origin, record.key, record.value, dict(record.headers), record.timestamp * 1_000_000)
+
 
 class Outgoing(NamedTuple):
     message: Message

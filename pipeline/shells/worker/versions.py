@@ -158,7 +158,11 @@ class Versions:
             return
         kept = self.owners.setdefault(owner, Kept(partition))
         kept.total = None
-        versions = [_version(chunk, *value[which], epoch) for which in ("was", "now") if value.get(which) is not None]
+        versions = [
+            _version(chunk, value[which][0], value[which][1], epoch)
+            for which in ("was", "now")
+            if value.get(which) is not None
+        ]
         newest = versions[-1]
         if chunk == HEAD:
             if kept.head is None or newest.offset >= kept.head.offset:
@@ -332,6 +336,19 @@ class Versions:
         for name, version in change.chunks.items():
             kept.chunks[name] = _pruned([*kept.chunks.get(name, ()), version], change.head)
         kept.head, kept.total = change.head, change.total
+
+    def names(self, owner: Owner) -> set[str]:
+        """Every chunk, and the head, that is known of an owner, those that cannot be read too."""
+        kept = self.owners.get(owner)
+        known = set() if kept is None else {*kept.chunks, *([HEAD] if kept.head is not None else [])}
+        return known | self.unreadable.get(owner, {}).keys()
+
+    def entries(self, owner: Owner) -> list[Entry]:
+        """An owner's state whole, the head last."""
+        kept = self.owners[owner]
+        assert kept.head is not None
+        found = [*sorted(kept.those_of_head().items()), (HEAD, kept.head)]
+        return [Entry(owner.key(name), _entry(version, None), kept.partition) for name, version in found]
 
     def take_entries(self, entries: Iterable[Entry]) -> None:
         """Entries of this worker, by themselves, that are acknowledged."""

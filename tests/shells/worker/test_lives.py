@@ -84,9 +84,7 @@ def contents_of(versions: Versions) -> dict[str, bytes]:
         assert kept.head is not None
         found[owner.key("")] = kept.head.value
         found |= {
-            owner.key(name): version.value
-            for name, version in kept.those_of_head().items()
-            if version.value != b"null"
+            owner.key(name): version.value for name, version in kept.those_of_head().items() if version.value != b"null"
         }
     return found
 
