@@ -16,6 +16,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from pipeline.records import Run
+from pipeline.shells.exits import COULD_NOT_RUN, EXIT_FAILED, EXIT_FENCED
 from pipeline.shells.files.analyze import analyze
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.topics_needed import changelog_topic
@@ -122,3 +123,58 @@ def test_a_state_that_is_not_whole_stops_only_its_own_and_is_made_anew_while_wor
     again = state_command(kafka, topics, "rebuild", "--link", "rover-a", "--run", RUN.id)
     assert again.returncode == 2
     assert "is whole: there is nothing to make anew" in again.stderr
+
+
+def test_two_workers_of_one_name_on_two_machines_leave_the_state_whole(
+    kafka: str, topics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the second is not refused: the group ends the first, whose last writes count for nothing."""
+    records, part = scenario_records("flight-72"), 300
+    asyncio.run(publish(kafka, topics, records[:part], MISSION))
+    with worker(kafka, topics, tmp_path, "--instance", "one", "--batch-records", "7") as first:
+        wait_for(lambda: asyncio.run(written(kafka, changelog_topic(topics, "links"))) > 40, first.text, first)
+        monkeypatch.setenv("RELAYWATCH_STATE", str(tmp_path / "elsewhere"))
+        with worker(kafka, topics, tmp_path, "--instance", "one", supervised=True) as second:
+            asyncio.run(publish(kafka, topics, records[part:], MISSION))
+            assert first.process.wait(60) in (EXIT_FAILED, EXIT_FENCED), first.text()
+            asyncio.run(wait_until_done(kafka, topics, second))
+            assert second.end() == 0
+    assert asyncio.run(found(kafka, topics)).digest == analyze(records, MISSION, RUN).digest
+    states = asyncio.run(check_states(Cluster(kafka), topics, MISSION))
+    assert not [one.fault for one in states if one.fault]
+
+
+def test_a_worker_whose_name_beats_on_another_machine_is_refused(kafka: str, topics: str, tmp_path: Path) -> None:
+    """That of one that was killed there a moment ago does not."""
+    beats = tmp_path / "beats.py"
+    beats.write_text(BEATS_ELSEWHERE)
+    words = [sys.executable, str(beats), kafka, topics]
+    with subprocess.Popen([*words, "60"], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "beats\n"
+        with worker(kafka, topics, tmp_path, "--instance", "one") as refused:
+            assert refused.process.wait(40) == COULD_NOT_RUN, refused.text()
+        assert "worker one of namespace" in refused.text()
+        assert "runs already, on another-machine: give this one another --instance" in refused.text()
+        other.kill()
+    with worker(kafka, topics, tmp_path, "--instance", "one") as taken:
+        taken.wait_ready()
+        assert taken.end() == 0
+
+
+BEATS_ELSEWHERE = """
+import asyncio, sys
+from pipeline.heartbeat import MissionNames
+from pipeline.shells.files.resources import read_mission
+from pipeline.shells.kafka.clients import Cluster
+from pipeline.shells.worker.heart import Heart, Vitals
+
+async def beat():
+    mission = MissionNames.of(read_mission("ingenuity"))
+    heart = Heart(Cluster(sys.argv[1]), sys.argv[2], "one", mission, Vitals, process="another-machine/1")
+    async with heart.beating():
+        print("beats", flush=True)
+        await asyncio.sleep(float(sys.argv[3]))
+
+asyncio.run(beat())
+"""

@@ -25,19 +25,25 @@ async def living(cluster: Cluster, namespace: str, now: int, until: int | None =
 
     `now`: milliseconds on Kafka's clock. Raises KafkaUnavailableError where the topic is missing or Kafka goes away.
     """
-    last: dict[str, Beat] = {}
+    last = {beat.worker: beat for beat in await beats_since(cluster, namespace, now - ALIVE_SECONDS * 1000, until)}
+    return [beat for beat in last.values() if not beat.ended]
+
+
+async def beats_since(cluster: Cluster, namespace: str, since: float, until: int | None = None) -> Sequence[Beat]:
+    """The heartbeats from a moment on, in milliseconds on Kafka's clock, before the offset `until` where one is named.
+    Raises as `living` does."""
+    found: list[Beat] = []
     async with cluster.consumer() as consumer:
         [partition] = await cluster.subscribe(consumer, TOPICS["heartbeat"].full_name(namespace))
-        since = round(now - ALIVE_SECONDS * 1000)
-        found = (await cluster.within(consumer.offsets_for_times({partition: since})))[partition]
-        if found is None:
+        first = (await cluster.within(consumer.offsets_for_times({partition: round(since)})))[partition]
+        if first is None:
             return ()
-        consumer.seek(partition, found.offset)
+        consumer.seek(partition, first.offset)
         end = (await cluster.within(consumer.end_offsets([partition])))[partition] if until is None else until
         async for record in cluster.read_until(consumer, {partition: end}):
             if (beat := read_heartbeat(record.value or b"")) is not None:
-                last[beat.worker] = beat
-    return [beat for beat in last.values() if not beat.ended]
+                found.append(beat)
+    return found
 
 
 async def check_known(cluster: Cluster, namespace: str, mission: MissionNames, what: str, now: int) -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -221,7 +221,9 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     Raises RelayWatchError where it cannot start. Where a batch fails the process ends at once (Guard).
     """
     check_versions()
-    settings, mission = named(settings), read_mission(settings.mission)
+    # A supervisor has the name, and its child with it.
+    settings = replace(settings, instance=settings.instance_name) if supervised else named(settings)
+    mission = read_mission(settings.mission)
     log_to_stderr(settings.log_level_number)
     bound_batches()
     mend_connections()

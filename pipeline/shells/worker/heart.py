@@ -3,6 +3,7 @@ over a connection of its own, and the clock; what it says of the worker is asked
 
 import asyncio
 import logging
+import socket
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -16,12 +17,18 @@ from aiokafka.errors import KafkaError
 from pipeline.errors import RelayWatchError
 from pipeline.heartbeat import Beat, Heartbeat, MissionNames
 from pipeline.shells.kafka.clients import Cluster
-from pipeline.shells.kafka.heartbeats import ALIVE_SECONDS, BEAT_SECONDS, WorkersMissionError, living
+from pipeline.shells.kafka.heartbeats import ALIVE_SECONDS, BEAT_SECONDS, WorkersMissionError, beats_since, living
+from pipeline.shells.worker.instance import InstanceError
 from pipeline.topics import heartbeat_message
 
 logger = logging.getLogger(__name__)
 
 _LAST_SECONDS: Final = 2.0
+_BEATS_WAITED: Final = 1.4
+
+
+def host_of(process: str) -> str:
+    return process.rpartition("/")[0]
 
 
 class Vitals(NamedTuple):
@@ -41,13 +48,14 @@ class Heart:
     vitals: Callable[[], Vitals]
     replaces_mission: bool = False
     """The workers that run have an older version of this mission, and are started again one after the other."""
-    process: str = field(default_factory=lambda: uuid.uuid4().hex)
+    process: str = field(default_factory=lambda: f"{socket.gethostname()}/{uuid.uuid4().hex}")
+    """Machine and process."""
     _sequence: int = 0
 
     @asynccontextmanager
     async def beating(self) -> AsyncGenerator[None, None]:
         """Beats from before the block to its end. Raises WorkersMissionError, before the block, where workers of
-        another mission run; else as `Cluster.producer` does."""
+        another mission run, and InstanceError where one of this name does; else as `Cluster.producer` does."""
         async with self.cluster.producer() as producer:
             await self._begin(producer)
         task = asyncio.create_task(self._follow())
@@ -68,6 +76,26 @@ class Heart:
         if fault:
             await self._beat(producer, ended=True)
             raise WorkersMissionError(fault)
+        await self._check_name(first)
+
+    async def _check_name(self, first: Any) -> None:
+        """Whether a worker of this name beats on another machine; on this one nobody else has it (`instance`). Raises
+        InstanceError. One that was killed a moment ago beats no more: only time tells."""
+        earlier = await beats_since(
+            self.cluster, self.namespace, first.timestamp - ALIVE_SECONDS * 1000, until=first.offset
+        )
+        last = {beat.process: beat for beat in earlier if beat.worker == self.worker and self.worker}
+        elsewhere = {name for name, beat in last.items() if not beat.ended and host_of(name) != host_of(self.process)}
+        if not elsewhere:
+            return
+        await asyncio.sleep(BEAT_SECONDS * _BEATS_WAITED)
+        later = await beats_since(self.cluster, self.namespace, first.timestamp)
+        twin = next((beat.process for beat in later if beat.process in elsewhere), None)
+        if twin is not None:
+            raise InstanceError(
+                f"worker {self.worker} of namespace {self.namespace} runs already, on {host_of(twin)}: give this one "
+                "another --instance, or end the other"
+            )
 
     def _fault(self, other: Beat) -> str:
         """Why this worker may not run beside the other one; empty where it may."""

@@ -1,5 +1,6 @@
 """The name by which the group knows a worker."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -55,3 +56,26 @@ def test_where_no_lock_file_can_be_had_it_goes_without_a_name(tmp_path: Path) ->
     with elsewhere(tmp_path / "file", "relay") as process:
         assert name_of(process) == ""
         process.communicate()
+
+
+def test_a_second_worker_of_one_name_is_refused_at_its_start(tmp_path: Path) -> None:
+    """Each would end the other again and again."""
+    given = Settings(instance="one", namespace="twice")
+    holds = ELSEWHERE.replace("metrics_port=0,", "instance='one',")
+    command = [sys.executable, "-c", holds, str(tmp_path), "twice"]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert name_of(first) == "one"
+        environment = {**os.environ, "RELAYWATCH_STATE": str(tmp_path)}
+        for words in ([], ["--no-supervisor"]):
+            second = subprocess.run(
+                [sys.executable, "-m", "pipeline.shells.cli", "worker", "--instance", "one", "--namespace", "twice",
+                 *words],
+                env=environment, text=True, capture_output=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert second.returncode == 2
+            assert second.stderr == (
+                "relaywatch: worker one of namespace twice runs already on this machine: give this one another "
+                "--instance, or end the other\n"
+            )
+        first.communicate()
+    assert named(given, tmp_path).instance == "one"
