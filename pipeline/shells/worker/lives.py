@@ -188,6 +188,7 @@ class Lives:
         for end in ends:
             self.versions.take(end)
             self.at_hand.pop(end.owner, None)
+            self.versions.unusable.pop(end.owner, None)
         self._find_newest()
 
     def _find_newest(self) -> None:

@@ -304,6 +304,19 @@ def test_a_state_that_is_not_whole_is_set_aside_and_everything_else_goes_on(monk
     assert list(log.lives.gauges(("rover-a", "test"))) == []
 
 
+def test_a_run_that_is_over_is_not_set_aside_for_chunks_that_are_yet_to_be_dropped() -> None:
+    """The worker died between the head that says so and the entries that drop the chunks."""
+    log, records = decode_log(), incoming(100)
+    log.take(records)
+    ends, _ = log.lives.finished(records[-1].timestamp + FINISHED_AFTER + 1)
+    log.entries += [end.head_entry for end in ends]
+    log.restart()
+    log.lives.versions.find_unusable()
+    assert not log.lives.versions.unusable
+    _, leftovers = log.lives.finished(records[-1].timestamp + FINISHED_AFTER + 1)
+    assert leftovers
+
+
 def _after(records: list[Incoming], offset: int) -> list[Incoming]:
     return [replaced(one, offset + 1 + one.origin.offset) for one in records]
 
