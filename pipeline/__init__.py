@@ -7,6 +7,7 @@ records     what travels: frames, "listened and heard nothing", end of data
 mission     the mission as data: vehicles, links and managed parameters, flights, contact plan
 frames      octets to frames, with what is bad about each
 packets     frames to packets to values
+clocks      whether the times of a record can all be true
 channels    what is remembered of a link's channels: which frames came, which are not believed yet
 decode      STAGE ONE: a record to what it says of each vehicle; every frame has one disposition
 commands    what people ask for: acknowledge, shelve or close an incident, change the plan

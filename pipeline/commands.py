@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 import orjson
+from msgspec import ValidationError, convert
 
 from pipeline.errors import RecordError
 from pipeline.mission.model import ExpectedLoss, Mission, Window
@@ -250,7 +251,8 @@ def decode_given(value: bytes) -> Given:
     command = read_command(body["command"], body["id"])
     if type(body["id"]) is not str or type(body["vehicle"]) is not str:
         raise ValueError(f"command {body['id']!r:.60} is not of a vehicle: {body['vehicle']!r:.60}")
-    origin = Origin(*body["origin"])
-    if [type(one) for one in origin] != [str, int, int]:
-        raise ValueError(f"origin is {body['origin']!r:.80}, not topic, partition and offset")
+    try:
+        origin = convert(body["origin"], Origin)
+    except ValidationError as fault:
+        raise ValueError(f"origin is {body['origin']!r:.80}, not topic, partition and offset: {fault}") from None
     return Given(vehicle=body["vehicle"], origin=origin, command=command)

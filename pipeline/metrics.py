@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final, Literal, NamedTuple, get_args
 
+from pipeline.clocks import Clock
 from pipeline.errors import STATE_UNUSABLE as REASON_STATE_UNUSABLE
 from pipeline.frames.frame import REASONS
 from pipeline.lifecycle import LifeState
@@ -21,6 +22,7 @@ StageName = Literal["decode", "command", "watch"]
 Subject = Literal["link", "vehicle", "worker"]
 
 ORIGINS: Final[tuple[OriginKind, ...]] = get_args(OriginKind)
+CLOCKS: Final[tuple[Clock, ...]] = get_args(Clock)
 STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 ALERT_TYPES: Final = tuple(RULES)
@@ -30,6 +32,7 @@ DISPOSITIONS: Final = ("good", "idle", "duplicate", "conflict", "out_of_scope", 
 REJECTIONS: Final = (
     "undecodable",
     "too_large",
+    "implausible_time",
     "bad_headers",
     "no_key",
     "unknown_link",
@@ -92,6 +95,16 @@ LATENESS: Final = Metric(
     name="relay_lateness_seconds", kind="histogram", labels=("origin",),
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1200, 3600, 21_600, 86_400, 604_800),
     help="Earth receive time of a record less the relay receive time of the newest in it.",
+)  # fmt: skip
+
+LINK_REJECTED: Final = Metric(
+    name="relay_link_records_rejected_total", kind="counter", labels=("link", "reason", "origin"),
+    help="Records of a known link that could not be taken.",
+)  # fmt: skip
+CLOCK_AHEAD: Final = Metric(
+    name="relay_clock_ahead_seconds", kind="histogram", labels=("link", "clock", "origin"),
+    buckets=(15, 60, 600, 3600, 86_400),
+    help="Of records rejected for it: how far the relay's clock was ahead of the earth's, or the earth's of Kafka's.",
 )  # fmt: skip
 
 # -- what is known of a vehicle ----------------------------------------------------------------------------------
@@ -210,7 +223,7 @@ BUILD: Final = Metric(
 )  # fmt: skip
 
 METRICS: Final = (
-    FRAMES, LATE, LINK_STATE, IN_CONTACT, WATERMARK, SIGNAL_LEVEL, LATENESS,
+    FRAMES, LATE, LINK_STATE, IN_CONTACT, WATERMARK, SIGNAL_LEVEL, LATENESS, LINK_REJECTED, CLOCK_AHEAD,
     MISSING, GAPS, EXPECTED, WINDOW_OPEN, LAST_FRAME, PHASE, ALTITUDE, FLIGHT_INFO,
     INCIDENTS_OPENED, INCIDENTS_ACTIVE, INCIDENTS_BY_STATE, RAISED_AT, CLOSED_AT,
     TAKEN, REJECTED, REPEATED, REJECTED_RATIO, STATE_UNUSABLE, LAG, PROGRESS, LOOP_LAG, PROCESSING, BATCH, DELIVERY,
@@ -233,7 +246,7 @@ class Sample(NamedTuple):
 
 _VALUES: Final[dict[str, tuple[str, ...]]] = {
     "origin": ORIGINS, "stage": STAGES, "severity": SEVERITIES, "type": ALERT_TYPES, "state": OPEN_STATES,
-    "reason": REJECTIONS,
+    "reason": REJECTIONS, "clock": CLOCKS,
 }  # fmt: skip
 """Label → every value it can have. Links, vehicles, flights, topics and versions are named where they are known."""
 

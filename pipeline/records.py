@@ -6,16 +6,21 @@ Every time is an integer: nanoseconds since 1970-01-01T00:00:00Z, on the clock i
 
 import struct
 from dataclasses import MISSING, asdict, dataclass
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 import orjson
+from msgspec import Meta
 
 from pipeline.errors import RecordError
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds in a second."""
+EARLIEST: Final = 31_536_000 * SECOND
+"""1971: a clock that nobody set counts from 1970."""
+LATEST: Final = 7_258_118_400 * SECOND
+"""2200: no time of a record is as late."""
 
 MAX_FRAMES_PER_RECORD: Final = 65_536
 MAX_RECORD_OCTETS: Final = 4 << 20
@@ -23,6 +28,10 @@ MAX_JSON_OCTETS: Final = 16 << 10
 """Of a record that is not frames: parsed, JSON takes up to thirty times its octets."""
 STRETCH: Final = 600 * SECOND
 """Ten minutes, in nanoseconds: what is remembered is kept in stretches of it."""
+MAX_SIGNAL_LEVEL_DBM: Final = 1_000
+"""Above or below 0: no receiver measures more."""
+MAX_FRAMES_HEARD: Final = 100_000_000
+"""In one listening record, that is in a minute: as many of the shortest frames are 100 Mbit/s."""
 MAX_STRETCHES_PER_RECORD: Final = 144
 """In which the frames of one record were received: each costs memory for as long as its run lasts."""
 
@@ -37,8 +46,8 @@ class Origin(NamedTuple):
     """Where a record stands in its log: the identity of everything that is made from it."""
 
     topic: str
-    partition: int
-    offset: int
+    partition: Annotated[int, Meta(ge=0, lt=1 << 31)]
+    offset: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}@{self.offset}"
@@ -245,8 +254,6 @@ def _from_json(link: str, record_class: type[Received], body: dict[str, Any]) ->
     except TypeError:
         missing = [name for name, one in fields.items() if one.default is MISSING and name not in ("link", *body)]
         raise RecordError("undecodable", f"record of kind {body['kind']} needs {', '.join(missing)}") from None
-    if isinstance(record, Listened) and record.ends_at < record.starts_at:
-        raise RecordError("undecodable", "listening record ends before it starts")
     return record  # type: ignore[return-value]
 
 
@@ -256,9 +263,13 @@ def _fits(name: str, value: object) -> bool:
     if name == "whole":
         return isinstance(value, bool)
     if name == "signal_level_dbm":
-        return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        return value is None or (
+            isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_SIGNAL_LEVEL_DBM
+        )
     if name == "frames_heard" and value is None:
         return True
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
         return False
-    return value >= 0 or name not in ("sequence", "frames_heard")
+    if name == "frames_heard":
+        return 0 <= value <= MAX_FRAMES_HEARD
+    return value >= 0 or name != "sequence"

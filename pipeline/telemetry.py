@@ -12,10 +12,14 @@ from msgspec import Meta, MsgspecError, Struct, json
 from pipeline.errors import RecordError
 from pipeline.mission.model import FlightState
 from pipeline.packets.mavlink import fits
-from pipeline.records import Listened, Origin, RecordKind, check_listened
+from pipeline.records import EARLIEST, LATEST, SECOND, Listened, Origin, RecordKind, check_listened
 
 Integer = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 """Of 64 bits: what is stored holds no more."""
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Instant = Annotated[int, Meta(ge=EARLIEST, lt=LATEST)]
+"""Nanoseconds since 1970-01-01T00:00:00Z, on the relay's clock or the earth's."""
+TenthOfASecond = Annotated[int, Meta(ge=EARLIEST * 10 // SECOND, lt=LATEST * 10 // SECOND)]
 Measured = Integer | float
 """As it was sent: a whole number stays one."""
 
@@ -24,14 +28,14 @@ class ChannelFrames(Struct, frozen=True, kw_only=True, gc=False):
     """New frames of one virtual channel (good and idle; no repetition), in ascending relay receive time.
     `times`, `counts` and `telemetry` are columns of one length."""
 
-    scid: Integer
-    vcid: Integer
+    scid: Count
+    vcid: Count
     live: bool
     """False for a channel that plays back, and for frames with the AOS replay flag."""
-    modulus: Integer
-    times: tuple[Integer, ...]
+    modulus: Annotated[int, Meta(ge=1, le=1 << 32)]
+    times: tuple[Instant, ...]
     """Relay receive times."""
-    counts: tuple[Integer, ...]
+    counts: tuple[Count, ...]
     """Virtual channel frame counts as received, not unwrapped."""
     telemetry: tuple[bool, ...]
     """Whether the frame carried telemetry (octets of a packet that is not idle)."""
@@ -44,7 +48,7 @@ class Samples(Struct, frozen=True, kw_only=True, gc=False):
     scid: Integer
     vcid: Integer
     live: bool
-    times: tuple[Integer, ...]
+    times: tuple[Instant, ...]
     """Relay receive time of the last frame of the packet."""
     counts: tuple[Integer, ...]
     """Virtual channel frame count of that frame, as received."""
@@ -73,22 +77,22 @@ class Readings(Struct, frozen=True, kw_only=True, gc=False):
 class OutOfScope(Struct, frozen=True, kw_only=True, gc=False):
     """Good frames of a SCID or VCID that the mission does not expect on this link."""
 
-    scid: Integer
-    vcid: Integer
-    times: tuple[Integer, ...]
+    scid: Count
+    vcid: Count
+    times: tuple[Instant, ...]
 
 
 class Telemetry(Struct, frozen=True, kw_only=True, gc=False):
     vehicle: str
     link: str
-    session: Integer
-    sequence: Integer
+    session: Instant
+    sequence: Count
     """The record's place in its session."""
     kind: RecordKind
     """The kind of the record it was made from (`records.KINDS`)."""
     origin: Origin
-    earth_receive_time: Integer
-    relay_receive_time: Integer | None = None
+    earth_receive_time: Instant
+    relay_receive_time: Instant | None = None
     """The highest in the record: of its frames, the end of its listening, the end of its data."""
     listened: Listened | None = None
     recording_whole: bool = True
@@ -102,17 +106,17 @@ class Telemetry(Struct, frozen=True, kw_only=True, gc=False):
     """MAVLink only: stretches of relay time in which good messages came, of whatever source, with at most 3 s between
     two. A receiver that hears anything at all listens."""
     out_of_scope: tuple[OutOfScope, ...] = ()
-    set_aside: tuple[Integer, ...] = ()
+    set_aside: tuple[Instant, ...] = ()
     """Relay receive times of frames in conflict: values sampled at these times do not count."""
-    told_late: tuple[Integer, ...] = ()
+    told_late: tuple[Instant, ...] = ()
     """Relay receive times of frames in earlier records, perhaps of another session, of which only this record shows
     that they carried telemetry."""
-    bins: tuple[tuple[Integer, Integer, Integer], ...] = ()
+    bins: tuple[tuple[TenthOfASecond, Count, Count], ...] = ()
     """(tenths of a second since 1970 on the relay's clock, receptions, bad among them): running totals of the
     link, of the bins this record touched."""
-    dispositions: Mapping[str, Integer] = {}
+    dispositions: Mapping[str, Count] = {}
     """Running totals of the link: "good", "idle", "duplicate", "conflict", "out_of_scope", "bad:<reason>"."""
-    late: Integer = 0
+    late: Count = 0
     """Running total of frames of the link that came after a frame with a later count."""
 
 
@@ -133,6 +137,8 @@ def decode_telemetry(value: bytes) -> Telemetry:
         raise RecordError("undecodable", f"telemetry of {len(value)} octets cannot be read: {fault!s:.200}") from None
     for channel in telemetry.channels:
         _check_length("channels", channel.times, channel.counts, channel.telemetry)
+        if channel.counts and max(channel.counts) >= channel.modulus:
+            raise RecordError("undecodable", f"telemetry: count {max(channel.counts)} of modulus {channel.modulus}")
     for samples in telemetry.samples:
         _check_length("samples", *(getattr(samples, name) for name in _SAMPLE_COLUMNS))
     for readings in telemetry.readings:

@@ -16,6 +16,9 @@ from pipeline.mission.vehicles import read_vehicle
 MAX_FRAME_OCTETS: Final = 2048
 """Of a TM frame (132.0-B); AOS leaves it to the project, and no link here needs more."""
 
+MAX_CLOCK_TOLERANCE_S: Final = 3600.0
+"""Clocks that differ by more say nothing of each other."""
+
 HEADER_OCTETS: Final[Mapping[FrameFormat, int]] = {"tm": 6, "aos": 8, "mavlink": 0}
 """With the AOS frame's packet pointer (M_PDU header)."""
 
@@ -75,6 +78,7 @@ def _link(table: Table, vehicles: list[str]) -> Link:
         operational_control_field=table.truth("operational_control_field", False),
         insert_zone_octets=table.whole("insert_zone_octets", 0, low=0, high=MAX_FRAME_OCTETS),
         frame_header_error_control=table.truth("frame_header_error_control", False),
+        clock_tolerance_s=table.number("clock_tolerance_s", 10.0, least=0, most=MAX_CLOCK_TOLERANCE_S),
     )  # fmt: skip
     for key in ("insert_zone_octets", "frame_header_error_control"):
         if form != "aos" and table.data.get(key):

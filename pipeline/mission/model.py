@@ -131,6 +131,13 @@ class Link:
     operational_control_field: bool = False
     insert_zone_octets: int = 0
     frame_header_error_control: bool = False
+    clock_tolerance_s: float = 10.0
+    """By which the clocks of the relay, of the ground and of Kafka may differ."""
+
+    @property
+    def clock_tolerance(self) -> int:
+        """The same in nanoseconds."""
+        return round(self.clock_tolerance_s * SECOND)
 
 
 FieldType = Literal["uint", "int", "float", "enum", "bool"]

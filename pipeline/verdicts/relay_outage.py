@@ -106,11 +106,15 @@ def _gaps(picture: Picture, session: Session, silent: int) -> Iterator[Outage]:
     """Earth time in which no record of the session came. Raised on the relay's clock: at the highest relay time
     before it; ended on earth's, with the first record after it."""
     arrivals = picture.evidence.earth.of(session)
+    # What comes when all that the session had was delivered, its end or a straggler, was waited for by nobody.
+    ended = picture.evidence.ended.values.get(session, EVER)
     reached: int | None = None
     for before, after in zip(arrivals, arrivals[1:], strict=False):
         if before.payload and before.payload[1]:
             reached = max(-before.payload[1][0][0], reached if reached is not None else -(1 << 62))
-        if reached is not None and not picture.may_fill(session, after.first, arrivals[-1].last):
+        if reached is None or reached + silent > ended:
+            continue
+        if not picture.may_fill(session, after.first, arrivals[-1].last):
             yield Outage(
                 reached + silent,
                 after.first,

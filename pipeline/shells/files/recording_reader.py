@@ -14,7 +14,8 @@ from mcap.records import Attachment, Channel, Chunk, DataEnd, Message, Statistic
 from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
 
 from pipeline.errors import RecordError, RecordingError
-from pipeline.records import DataEnded, OriginKind, Record, RecordingEnded, Run, decode_record
+from pipeline.records import LATEST, DataEnded, OriginKind, Record, RecordingEnded, Run, decode_record
+from pipeline.shells.files.arrival import in_order
 from pipeline.shells.files.recording import ENCODING, MAGIC, MISSION_ATTACHMENT
 
 # Files of other writers have larger chunks than ours; one that says more than this is damaged.
@@ -83,6 +84,10 @@ class Recording:
 
         Raises RecordingError at the end where there was no record at all.
         """
+        yield from in_order(self._stored(), self.notes, self.path.name)
+        yield from self._ends()
+
+    def _stored(self) -> Iterator[Record]:
         self.cut_off, self._data_is_whole = None, False
         channels: dict[int, str] = {}
         others: dict[int, str] = {}
@@ -117,7 +122,6 @@ class Recording:
             held = f"it holds {', '.join(sorted(set(others.values()))[:5])}" if others else "it holds no message at all"
             where = self.cut_off or f"{self.path.name} has no records of relaywatch: {held}"
             raise RecordingError(f"{where}; expected messages of encoding {ENCODING}")
-        yield from self._ends()
 
     def _read(self, link: str, stored: Message) -> Record | None:
         self._count += 1
@@ -126,7 +130,8 @@ class Recording:
         except RecordError as fault:
             self.notes.append(f"{self.path.name}: record {self._count} of link {link} is left out: {fault}")
             return None
-        self._latest = max(self._latest, record.earth_receive_time)
+        if record.earth_receive_time < LATEST:
+            self._latest = max(self._latest, record.earth_receive_time)
         session = (link, record.session)
         if isinstance(record, DataEnded | RecordingEnded):
             self._open.pop(session, None)

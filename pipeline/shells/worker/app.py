@@ -23,6 +23,7 @@ from pipeline.shells.files.resources import read_mission
 from pipeline.shells.kafka.access import access
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.connections import mend_connections
+from pipeline.shells.kafka.log_offsets import LogEnds
 from pipeline.shells.kafka.permissions import check_permissions
 from pipeline.shells.kafka.topics_admin import partitions_of
 from pipeline.shells.kafka.topics_needed import application_id
@@ -43,6 +44,7 @@ from pipeline.shells.worker.pulse import Pulse, Readiness
 from pipeline.shells.worker.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
 from pipeline.shells.worker.tables import Tables, VersionedTable
 from pipeline.shells.worker.transport import App, credentials
+from pipeline.topics import TOPICS, TopicName
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class Worker:
     app: App
     partitions: Partitions
     pulse: Pulse
+    origins: LogEnds
+    """How far the logs reach from which telemetry is made."""
     guards: list[Guard] = field(default_factory=list)
     lag: dict[str, int] = field(default_factory=dict)
     """topic/partition → records that wait, as Kafka last said."""
@@ -151,13 +155,19 @@ def build_app(settings: Settings, mission: Mission, partitions: Partitions, disp
         producer_max_request_size=_LARGEST_REQUEST,
     )
     app.lease = Lease(settings.session_seconds, _REBALANCE_SECONDS)
-    worker = Worker(app, partitions, Pulse(settings.stalled_after))
+    sources: tuple[TopicName, ...] = ("frames", "commands")
+    origins = LogEnds(
+        Cluster.of(settings),
+        {(TOPICS[one].full_name(settings.namespace), place) for one in sources for place in range(partitions[one])},
+    )
+    worker = Worker(app, partitions, Pulse(settings.stalled_after), origins)
     for stage in (
         DecodeStage(settings.namespace, mission, partitions, PURE_FLOW),
         CommandStage(settings.namespace, mission, partitions),
-        WatchStage(settings.namespace, mission, partitions, PURE_FLOW),
+        WatchStage(settings.namespace, mission, partitions, PURE_FLOW, origins.known),
     ):
         worker.guards.append(_guard(app, stage, settings, partitions, display))
+    worker.guards[-1].origins = origins
     app.starts, app.done = worker.starts, worker.done
     app.inboxes = {guard.source: guard.inbox for guard in worker.guards}
     _connect(worker)
@@ -265,6 +275,7 @@ async def _run(settings: Settings, mission: Mission, parent: int | None) -> int:
         if looking is not None:
             looking.cancel()
         server.close()
+        await worker.origins.close()
 
 
 async def _serve(worker: Worker, exporter: Exporter, parent: int | None) -> int:

@@ -81,7 +81,8 @@ class Folding:
                 self.folded.rejected.append((incoming.origin, fault))
                 is_copied = not isinstance(fault, StateUnusableError) or fault.is_copied
                 copies = [self._rejected(incoming, fault)] if is_copied else []
-                self._made[place] = copies, [Sample(metrics.REJECTED, (fault.reason,), 1)]
+                counted = [Sample(metrics.REJECTED, (fault.reason,), 1), *self.stage.rejected(incoming, fault)]
+                self._made[place] = copies, counted
         for owner in list(self._waiting):
             self._fold(owner)
         for place in sorted(self._made):

@@ -23,13 +23,13 @@ from pipeline.measures.share import RecentShare, after_batch
 from pipeline.records import SECOND
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
-from pipeline.shells.kafka.log_offsets import ends_of, first_offset_from, first_record_from
+from pipeline.shells.kafka.log_offsets import LogEnds, ends_of, first_offset_from, first_record_from
 from pipeline.shells.worker.changelog import epoch_header
 from pipeline.shells.worker.folding import Folded
 from pipeline.shells.worker.inbox import Inbox, Waiting
 from pipeline.shells.worker.lives import Lives, Place
 from pipeline.shells.worker.meter import Meter
-from pipeline.shells.worker.stages import Incoming
+from pipeline.shells.worker.stages import Incoming, claimed_origin
 from pipeline.shells.worker.tables import VersionedTable
 from pipeline.shells.worker.transport import App, Outbound, Producer, Written
 from pipeline.shells.worker.versions import Entry, progress_entry
@@ -59,6 +59,8 @@ class Guard:
     """Of the source, as they were assigned last."""
     next_offsets: dict[TP, int] = field(default_factory=dict)
     """Source partition → the offset that has to come next."""
+    origins: LogEnds | None = None
+    """How far the logs reach from which the records of the source say that they were made; None: they say nothing."""
 
     @property
     def source(self) -> str:
@@ -174,6 +176,8 @@ class Guard:
         # Progress is written last: what it covers is in outputs and state already.
         done = self.table.versions.progress
         new = [Incoming.of(one) for one in records if one.offset > done.get(one.partition, -1)]
+        if self.origins is not None:
+            await self.origins.reach(_claims(new))
         whole, moved = Folded(repeated=len(records) - len(new)), set[Place]()
         progress: list[Entry] = []
         for folded, changes, is_last in self.lives.take(new):
@@ -297,3 +301,14 @@ class Guard:
             return
         for place in places:
             await self._check_end(place, ends[place][1])
+
+
+def _claims(records: Iterable[Incoming]) -> dict[tuple[str, int], int]:
+    """Partition → the highest offset in it that one of the records says it was made from."""
+    claims: dict[tuple[str, int], int] = {}
+    for record in records:
+        origin = claimed_origin((record.headers.get("ce_id") or b"").decode(errors="replace"))
+        if origin is not None:
+            place = origin.topic, origin.partition
+            claims[place] = max(claims.get(place, 0), origin.offset)
+    return claims

@@ -1,12 +1,14 @@
 """The stages as the worker runs them: one record in, its outputs and metrics out. Knows records and topics;
 knows no Kafka client."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from pipeline import flow, metrics, topics
 from pipeline.channels.sessions import MOST_SESSIONS, tells_no_more
+from pipeline.clocks import ImplausibleTimeError, check_times
 from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.flow import Refusal
@@ -15,10 +17,12 @@ from pipeline.measures.vehicles import opened, vehicle_gauges
 from pipeline.metrics import Sample, StageName, Subject
 from pipeline.mission.model import Mission
 from pipeline.outputs import Flight, Output
-from pipeline.records import Origin, OriginKind, Record, Run, decode_record
+from pipeline.records import SECOND, Origin, OriginKind, Record, Run, decode_record
 from pipeline.shells.worker.versions import Owner
 from pipeline.telemetry import Telemetry, decode_telemetry
 from pipeline.topics import Message, Rejected, TopicName
+
+_MADE_FROM: Final = re.compile(r"([^/]{1,249})/([0-9]{1,9})@([0-9]{1,19})/")
 
 
 class State(Protocol):
@@ -127,6 +131,9 @@ class Stage(Protocol):
     def parse(self, incoming: Incoming) -> Parsed:
         """Raises RecordError where the record cannot be taken."""
 
+    def rejected(self, incoming: Incoming, fault: RecordError) -> Iterable[Sample]:
+        """What is counted of a record that could not be taken, beside the reason."""
+
     def fold(self, live: Live, taken: Sequence[Taken]) -> list[Made]:
         """What each of these records of one owner came to, one after the other."""
 
@@ -163,11 +170,24 @@ class DecodeStage:
     def parse(self, incoming: Incoming) -> Parsed:
         envelope = topics.read_headers(incoming.headers)
         link = _key(incoming, envelope, self.source)
-        if self.mission.link(link) is None:
-            known = ", ".join(one.name for one in self.mission.links)
-            raise RecordError("unknown_link", f"link is {link!r:.80}; mission {self.mission.name} has {known}")
+        known = self.mission.link(link)
+        if known is None:
+            names = ", ".join(one.name for one in self.mission.links)
+            raise RecordError("unknown_link", f"link is {link!r:.80}; mission {self.mission.name} has {names}")
         _check_partition(incoming, topics.link_partition(self.mission, link, self.partitions["frames"]), link)
-        return Parsed(Owner(envelope.run.id, link), envelope.run, decode_record(link, incoming.value or b""))
+        record = decode_record(link, incoming.value or b"")
+        check_times(record, known.clock_tolerance, incoming.timestamp if envelope.run.origin == "live" else None)
+        return Parsed(Owner(envelope.run.id, link), envelope.run, record)
+
+    def rejected(self, incoming: Incoming, fault: RecordError) -> Iterator[Sample]:
+        link = (incoming.key or b"").decode(errors="replace")
+        if self.mission.link(link) is None:
+            return
+        origin = topics.run_of(incoming.headers).origin
+        yield Sample(metrics.LINK_REJECTED, (link, fault.reason, origin), 1)
+        if isinstance(fault, ImplausibleTimeError) and fault.ahead is not None:
+            clock, ahead = fault.ahead
+            yield Sample(metrics.CLOCK_AHEAD, (link, clock, origin), ahead / SECOND)
 
     def fold(self, live: Live, taken: Sequence[Taken]) -> list[Made]:
         told = self.flow.decode(live.state, [(one.incoming.origin, one.parsed.body) for one in taken], self.mission)
@@ -242,6 +262,9 @@ class CommandStage:
             )  # fmt: skip
         return Parsed(Owner(envelope.run.id, vehicle), envelope.run, command)
 
+    def rejected(self, incoming: Incoming, fault: RecordError) -> Iterable[Sample]:
+        return ()
+
     def fold(self, live: Live, taken: Sequence[Taken]) -> list[Made]:
         return [(list(self._passed_on(one)), []) for one in taken]
 
@@ -275,6 +298,9 @@ class WatchStage:
     mission: Mission
     partitions: Partitions
     flow: Flow
+    ends: Mapping[tuple[str, int], int] | None = None
+    """(topic, partition) of what telemetry is made from → the offset after its last record, as it was last asked; None:
+    nobody knows."""
     name: StageName = "watch"
     subject: Subject = "vehicle"
     source: TopicName = "telemetry"
@@ -291,7 +317,32 @@ class WatchStage:
             raise RecordError("undecodable", f"command to {vehicle} cannot be read: {fault!r:.200}") from None
         if body.vehicle != vehicle:
             raise RecordError("undecodable", f"telemetry of {body.vehicle!r:.80} stands under key {vehicle}")
+        self._check_origin(body.origin, envelope)
+        if isinstance(body, Telemetry):
+            known = self.mission.link(body.link)
+            if known is None:
+                raise RecordError("unknown_link", f"telemetry of link {body.link!r:.80}: the mission has no such link")
+            check_times(body, known.clock_tolerance)
         return Parsed(Owner(envelope.run.id, vehicle), envelope.run, body)
+
+    def _check_origin(self, origin: Origin, envelope: topics.Envelope) -> None:
+        """What says that it comes from further on in a log than the log reaches would make all that is really there a
+        repetition."""
+        source: TopicName = "commands" if envelope.kind == "command" else "frames"
+        name, partitions = topics.TOPICS[source].full_name(self.namespace), self.partitions[source]
+        if origin.topic != name or origin.partition >= partitions:
+            raise RecordError(
+                "undecodable", f"origin is {origin!s:.80}; {envelope.kind} is made from {name}, partitions 0 to "
+                f"{partitions - 1}"
+            )  # fmt: skip
+        if claimed_origin(envelope.id) != origin:
+            raise RecordError("bad_headers", f"ce_id is {envelope.id!r:.120}, and the record is made from {origin}")
+        end = None if self.ends is None else self.ends.get((name, origin.partition), 0)
+        if end is not None and origin.offset >= end:
+            raise RecordError("undecodable", f"origin is {origin}; that partition ends before offset {end}")
+
+    def rejected(self, incoming: Incoming, fault: RecordError) -> Iterable[Sample]:
+        return ()
 
     def repeats(self, live: Live, parsed: Parsed) -> bool:
         return isinstance(live.state, flow.VehicleState) and live.state.contains(parsed.body.origin)
@@ -344,6 +395,12 @@ class WatchStage:
         if not isinstance(live.state, flow.VehicleState):
             return ()
         return vehicle_gauges(name, live.run.origin, live.state, self.mission)
+
+
+def claimed_origin(ce_id: str) -> Origin | None:
+    """Where a record of the telemetry topic says, by its id, that it was made from; None where that says nothing."""
+    found = _MADE_FROM.match(ce_id)
+    return None if found is None else Origin(found[1], int(found[2]), int(found[3]))
 
 
 def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str:

@@ -23,7 +23,7 @@ from tests.build import scenario, scenario_records
 MISSION = scenario("frames-late").mission
 PARTITIONS: dict[TopicName, int] = {name: topic.partitions for name, topic in TOPICS.items()}
 RUN = Run(id="run-1", origin="test")
-STARTED = 1_700_000_000 * 1_000_000_000
+STARTED = 1_710_000_000 * 1_000_000_000
 
 
 def incoming(count: int | None = None, run: Run = RUN) -> list[Incoming]:
