@@ -45,12 +45,12 @@ class Samples(Struct, frozen=True, kw_only=True, gc=False):
     """Values of packets of one virtual channel that became complete in this record, a column each; None where not
     reported. Several packets of one frame have its time and its count: frames are counted, never samples."""
 
-    scid: Integer
-    vcid: Integer
+    scid: Count
+    vcid: Count
     live: bool
     times: tuple[Instant, ...]
     """Relay receive time of the last frame of the packet."""
-    counts: tuple[Integer, ...]
+    counts: tuple[Count, ...]
     """Virtual channel frame count of that frame, as received."""
     spacecraft_times: tuple[Integer | None, ...]
     """On-board clock, nanoseconds since its own epoch."""
@@ -66,9 +66,9 @@ class Samples(Struct, frozen=True, kw_only=True, gc=False):
 class Readings(Struct, frozen=True, kw_only=True, gc=False):
     """What MAVLink messages of one component say, each by itself, a column each. `packets.mavlink` knows the words."""
 
-    system: Integer
-    component: Integer
-    times: tuple[Integer, ...]
+    system: Annotated[int, Meta(ge=0, le=255)]
+    component: Annotated[int, Meta(ge=0, le=255)]
+    times: tuple[Instant, ...]
     """Relay receive times."""
     messages: tuple[str, ...]
     words: tuple[tuple[Measured | str | bool | None, ...], ...]
@@ -102,7 +102,7 @@ class Telemetry(Struct, frozen=True, kw_only=True, gc=False):
     readings: tuple[Readings, ...] = ()
     """MAVLink only. What becomes of a vehicle's messages together depends on which of its components is the autopilot,
     and on what comes late: so that is for `watch`."""
-    receiving: tuple[tuple[Integer, Integer], ...] = ()
+    receiving: tuple[tuple[Instant, Instant], ...] = ()
     """MAVLink only: stretches of relay time in which good messages came, of whatever source, with at most 3 s between
     two. A receiver that hears anything at all listens."""
     out_of_scope: tuple[OutOfScope, ...] = ()

@@ -98,8 +98,7 @@ def cases() -> Iterator[Any]:
 def becomes(record: Record, published_at: int | None) -> str:
     try:
         check_times(record, TOLERANCE, published_at)
-    except ImplausibleTimeError as fault:
-        assert fault.reason == "implausible_time"
+    except ImplausibleTimeError:
         return REJECTED
     return TAKEN
 
@@ -156,10 +155,11 @@ def test_how_far_a_relays_clock_runs_ahead_is_told() -> None:
     record = records_of_each_kind()["listened"]
     with pytest.raises(
         ImplausibleTimeError,
-        match=r"ends_at \(2024-01-18T12:02:01\.000Z\) is 42\.000 s ahead of earth_receive_time .*; the tolerance is 10\.000 "
-        r"s \(clock_tolerance_s\): the relay's clock runs ahead",
+        match=r"ends_at \(2024-01-18T12:02:01\.000Z\) is 42\.000 s ahead of earth_receive_time .*; the tolerance is "
+        r"10\.000 s \(clock_tolerance_s\): the relay's clock runs ahead",
     ) as fault:
         check_times(replace(record, earth_receive_time=START + 79 * SECOND), TOLERANCE)
+    assert fault.value.reason == "implausible_time"
     assert fault.value.ahead == ("relay", 42 * SECOND)
 
 

@@ -62,6 +62,6 @@ def _is_alone(before: Record, record: Record, after: Record) -> bool:
 def _said(record: Record, after: Record) -> str:
     ahead = (record.earth_receive_time - after.earth_receive_time) / SECOND
     return (
-        f"record {record.sequence} of session {record.session} of link {record.link} is set aside: its earth receive time "
-        f"is {abs(ahead):.3f} s {'after' if ahead > 0 else 'before'} that of the record after it"
+        f"record {record.sequence} of session {record.session} of link {record.link} is set aside: its earth receive "
+        f"time is {abs(ahead):.3f} s {'after' if ahead > 0 else 'before'} that of the record after it"
     )

@@ -8,7 +8,17 @@ from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from pipeline.errors import RecordingError
-from pipeline.records import SECOND, DataEnded, DeliveryStopped, FramesReceived, Listened, RecordingEnded, Run
+from pipeline.records import (
+    MAX_FRAMES_HEARD,
+    MAX_SIGNAL_LEVEL_DBM,
+    SECOND,
+    DataEnded,
+    DeliveryStopped,
+    FramesReceived,
+    Listened,
+    RecordingEnded,
+    Run,
+)
 from pipeline.shells.files.recording import ENCODING, RecordingWriter
 from pipeline.shells.files.recording_reader import read_recording
 from pipeline.topics import frames_message
@@ -47,8 +57,8 @@ def listened(draw):
         starts_at=starts_at,
         ends_at=ends_at,
         carrier_lock=draw(locks),
-        signal_level_dbm=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
-        frames_heard=draw(st.none() | st.integers(0, 2**31)),
+        signal_level_dbm=draw(st.none() | st.floats(-MAX_SIGNAL_LEVEL_DBM, MAX_SIGNAL_LEVEL_DBM)),
+        frames_heard=draw(st.none() | st.integers(0, MAX_FRAMES_HEARD)),
     )
 
 
