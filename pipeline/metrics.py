@@ -64,6 +64,17 @@ class Metric:
         """Whose it is: it is born and it goes with this."""
         return "link" if "link" in self.labels else "vehicle" if "vehicle" in self.labels else "worker"
 
+    @property
+    def series(self) -> dict[str, tuple[str, ...]]:
+        """The name of each series that it is exported as → its labels."""
+        if self.kind != "histogram":
+            return {self.name: self.labels}
+        return {
+            f"{self.name}_bucket": (*self.labels, "le"),
+            f"{self.name}_sum": self.labels,
+            f"{self.name}_count": self.labels,
+        }
+
 
 # -- what comes in, by link --------------------------------------------------------------------------------------
 

@@ -296,14 +296,7 @@ def test_every_disposition_stage_topic_and_origin_has_its_colour() -> None:
 
 def declared() -> dict[str, tuple[str, ...]]:
     """Series name → its labels."""
-    found: dict[str, tuple[str, ...]] = {}
-    for metric in metrics.METRICS:
-        if metric.kind == "histogram":
-            found[f"{metric.name}_bucket"] = (*metric.labels, "le")
-            found[f"{metric.name}_sum"] = found[f"{metric.name}_count"] = metric.labels
-        else:
-            found[metric.name] = metric.labels
-    return found
+    return {name: labels for metric in metrics.METRICS for name, labels in metric.series.items()}
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)

@@ -105,7 +105,11 @@ def test_the_alerts_of_the_pipeline_bring_a_severity() -> None:
 
 
 def test_every_metric_in_a_rule_is_declared() -> None:
-    declared = {metric.name for metric in METRICS} | {rule["record"] for rule in RULES if "record" in rule} | FOREIGN
+    declared = (
+        {name for metric in METRICS for name in metric.series}
+        | {rule["record"] for rule in RULES if "record" in rule}
+        | FOREIGN
+    )
     used = {name: metrics_in(rule["expr"]) for rule in RULES for name in [rule.get("alert") or rule["record"]]}
     assert all(used.values())
     assert {name: sorted(metrics - declared) for name, metrics in used.items() if metrics - declared} == {}
@@ -113,14 +117,14 @@ def test_every_metric_in_a_rule_is_declared() -> None:
 
 def test_every_label_in_a_rule_is_one_that_its_metric_has() -> None:
     """Of selectors: a label that a metric lacks selects nothing, for ever."""
-    labels = {metric.name: {*metric.labels, *TARGET} for metric in METRICS}
+    labels = {name: {*own, *TARGET} for metric in METRICS for name, own in metric.series.items()}
     for rule in RULES:
         for metric, selector in re.findall(r"(relay_\w+)\{([^}]*)\}", rule["expr"]):
             assert set(re.findall(r"(\w+)\s*[=!]", selector)) <= labels[metric], rule["expr"]
 
 
 def test_every_timeline_uses_series_that_a_worker_can_export() -> None:
-    labels = {metric.name: set(metric.labels) for metric in METRICS}
+    labels = {name: set(own) for metric in METRICS for name, own in metric.series.items()}
     for file in TIMELINES:
         for one in yaml.safe_load(file.read_text())["tests"]:
             for series in one["input_series"]:

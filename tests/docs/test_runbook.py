@@ -69,7 +69,9 @@ def test_every_command_on_a_page_is_one_that_relaywatch_takes(name: str) -> None
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_series_on_a_page_exists(name: str) -> None:
-    there = {metric.name for metric in METRICS} | {rule["record"] for rule in RULES if "record" in rule}
+    there = {name for metric in METRICS for name in (metric.name, *metric.series)} | {
+        rule["record"] for rule in RULES if "record" in rule
+    }
     text = "\n".join(blocks(PAGES[name], "promql") + re.findall(r"`([^`\n]+)`", PAGES[name]))
     named = set(re.findall(r"\brelay[_:][\w:]*\w", text)) - {"relay_outage", "relay_restored"}
     assert named - there == set()
