@@ -28,6 +28,8 @@ MAX_JSON_OCTETS: Final = 16 << 10
 """Of a record that is not frames: parsed, JSON takes up to thirty times its octets."""
 STRETCH: Final = 600 * SECOND
 """Ten minutes, in nanoseconds: what is remembered is kept in stretches of it."""
+LISTENED_TO_COUNT: Final = 3
+"""Listening records after which a session counts as a receiver's without a good frame: one stray record is none."""
 MAX_SIGNAL_LEVEL_DBM: Final = 1_000
 """Above or below 0: no receiver measures more."""
 MAX_FRAMES_HEARD: Final = 100_000_000

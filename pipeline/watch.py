@@ -12,7 +12,7 @@ from pipeline.commands import Given, IncidentCommand, PlanCommand, kind_of
 from pipeline.evidence.stored import dump, load
 from pipeline.evidence.summary import Evidence
 from pipeline.incidents import Moment, Published, restore, revise, store
-from pipeline.mission.model import ANY_SYSTEM, Mission
+from pipeline.mission.model import ANY_SYSTEM, Mission, Vehicle
 from pipeline.outputs import Flight, Output
 from pipeline.people import People
 from pipeline.records import Origin, Run
@@ -41,6 +41,9 @@ class VehicleState:
         mission does not name: system name/flight name."""
         self.seen: dict[str, int] = {}
         """Origin partition ("topic/partition") → offset of the last record contained here."""
+        self.judged_until: dict[str, int] = {}
+        """Vehicle → the watermark that was reached while a link was given up: it does not fall when that link speaks
+        again."""
         self._stored: dict[str, Any] = {}
         self._changed: set[str] = set()
         self._planned: tuple[Mission, Mission] | None = None
@@ -51,7 +54,7 @@ class VehicleState:
         evidences = dict(self._evidences())
         if not self._changed and not any(evidence.changed for evidence in evidences.values()):
             return {}
-        chunks: dict[str, Any] = {"": {"seen": dict(self.seen)}}
+        chunks: dict[str, Any] = {"": {"seen": dict(self.seen), "judged_until": dict(self.judged_until)}}
         for name in sorted(self._changed):
             kind, _, key = name.partition("/")
             if kind == "incident":
@@ -77,7 +80,8 @@ class VehicleState:
     def restore(cls, chunks: Mapping[str, Any]) -> "VehicleState":
         """A state from all its chunks. The evidence is read when the mission is at hand, with the next record."""
         state = cls()
-        state.seen = dict(chunks.get("", {}).get("seen", {}))
+        head = chunks.get("", {})
+        state.seen, state.judged_until = dict(head.get("seen", {})), dict(head.get("judged_until", {}))
         for name, value in chunks.items():
             kind, _, key = name.partition("/")
             if kind == "incident":
@@ -134,9 +138,15 @@ class VehicleState:
             if known.is_autopilot:
                 autopilots.setdefault(system, known)
         if entry.scid != ANY_SYSTEM or not mission.is_mavlink(entry):
-            return [Picture(autopilots.get(entry.scid, evidence), entry, mission)]
-        systems = [Picture(known, mission.system(entry, system), mission) for system, known in autopilots.items()]
-        return [Picture(evidence, entry, mission), *systems]
+            return [self._picture(autopilots.get(entry.scid, evidence), entry, mission)]
+        systems = [self._picture(known, mission.system(entry, system), mission) for system, known in autopilots.items()]
+        return [self._picture(evidence, entry, mission), *systems]
+
+    def _picture(self, evidence: Evidence, vehicle: Vehicle, mission: Mission) -> Picture:
+        picture = Picture(evidence, vehicle, mission, self.judged_until.get(vehicle.name))
+        if picture.given_up and picture.watermark is not None:
+            self.judged_until[vehicle.name] = picture.watermark
+        return picture
 
     def is_vehicle(self, system: int) -> bool:
         """MAVLink: whether one of the system's components is an autopilot."""

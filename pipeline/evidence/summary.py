@@ -19,7 +19,9 @@ does: records may come in any order, in any grouping, and more than once.
 | last_sequence | link, session                    | that of the record which ended it                     |
 | records       | link, session                    | sequence numbers of the records that came             |
 | levels        | link                             | signal levels of listening records that heard frames  |
-| owed          | link, session, start, end        | receptions of a listening record not yet delivered    |
+| reports       | link, session                    | the first listening records                           |
+| owed          | link, session, start, end,       | receptions of a listening record not yet delivered    |
+|               | sequence, earth receive time     |                                                       |
 | bins          | link, 0.1 s                      | receptions, bad among them                            |
 | runs          | link, session, scid, vcid, …     | runs of counts                                        |
 | dispositions  | link, word                       | running totals of `decode`                            |
@@ -32,7 +34,7 @@ does: records may come in any order, in any grouping, and more than once.
 
 from collections.abc import Hashable
 from itertools import compress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.evidence.bins import BIN, CHUNK, BinMap
 from pipeline.evidence.losses import HeavyLoss, Measure, Stretch
@@ -50,7 +52,7 @@ from pipeline.telemetry import ChannelFrames, Readings, Samples, Telemetry
 
 SEGMENT_FIELDS: Final = (
     "heard", "telemetry", "samples", "recorded", "clock", "listened", "earth", "undelivered", "out_of_scope",
-    "set_aside", "records", "levels", "receiving", "heartbeats",
+    "set_aside", "records", "reports", "levels", "receiving", "heartbeats",
 )  # fmt: skip
 TOTAL_FIELDS: Final = ("ended", "stopped", "reached", "last_sequence", "owed", "dispositions")
 GRID_FIELDS: Final = ("readings",)
@@ -67,6 +69,18 @@ HEARTBEATS_NEEDED: Final = 3
 
 _EVER: Final = 1 << 64
 """Nanoseconds: before and after it there is no time that a record can say."""
+
+
+class OwedKey(NamedTuple):
+    """The listening record that says that frames were heard."""
+
+    link: str
+    session: int
+    starts_at: int
+    ends_at: int
+    sequence: int = 0
+    """0, as is the next, where version 0.1.0 stored it: its frames are waited for no longer."""
+    earth_receive_time: int = 0
 
 
 def suspect_gap(vehicle: Vehicle, mission: Mission) -> int:
@@ -95,6 +109,7 @@ class Evidence:
         self.out_of_scope = SegmentMap(gap, self._touch)
         self.set_aside = SegmentMap(0, self._touch, views.follow_set_aside)
         self.records = SegmentMap(1, follow=lambda key, gone, come: self._touch_session(key[1]))
+        self.reports = SegmentMap(0, self._touch)
         self.levels = SegmentMap(0, self._touch_levels)
         self.receiving = SegmentMap(silent, self._touch, views.follow_receiving)
         self.heartbeats = SegmentMap(_EVER, self._touch)
@@ -207,10 +222,17 @@ class Evidence:
         if telemetry.listened is not None:
             report = telemetry.listened
             self.listened.add((link, session, report.production_status), report.starts_at, report.ends_at)
+            self.reports.add((link, session), session, session, (((report.ends_at,),),))
             if report.signal_level_dbm is not None and report.frames_heard:
                 self.levels.add((link,), report.ends_at, report.ends_at, (((report.signal_level_dbm,),),))
             if report.frames_heard:
-                self.owed.add((link, session, report.starts_at, report.ends_at), report.frames_heard)
+                self.owed.add(
+                    OwedKey(
+                        link, session, report.starts_at, report.ends_at, telemetry.sequence,
+                        telemetry.earth_receive_time,
+                    ),
+                    report.frames_heard,
+                )  # fmt: skip
         if telemetry.bins:
             touched = [number for number, _, _ in telemetry.bins]
             self._settle(link, min(touched) * BIN, (max(touched) + 1) * BIN)
@@ -265,13 +287,13 @@ class Evidence:
         """Drop what is no longer owed in the intervals that [since, until] touches. Receptions only grow, so what is
         settled stays so, and dropping it early or late makes the same evidence."""
         for key in list(self.owed.values):
-            of, _, starts_at, ends_at = key
+            owed = OwedKey(*key)
             # A bin is touched also by an interval that only reaches into it.
-            if of != link or ends_at + BIN < since or starts_at - BIN > until:
+            if owed.link != link or owed.ends_at + BIN < since or owed.starts_at - BIN > until:
                 continue
-            if self.bins.count(link, starts_at, ends_at)[0] >= self.owed.values[key]:
+            if self.bins.count(link, owed.starts_at, owed.ends_at)[0] >= self.owed.values[key]:
                 del self.owed.values[key]
-                self._touch_owed(starts_at)
+                self._touch_owed(owed.starts_at)
 
     def merge(self, other: "Evidence") -> None:
         """self ⊔ other, into self."""

@@ -28,6 +28,7 @@ class Timers:
     landed_seconds: float = 1.0
     acquire_seconds: float = 600.0
     relay_silent_seconds: float = 3.0
+    given_up_minutes: float = 10.0
     late_days: float = 90.0
 
 

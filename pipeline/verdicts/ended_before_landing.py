@@ -37,7 +37,17 @@ def judge(picture: Picture, flight: Flight) -> Incident | None:
     if not flight.silences:
         return None
     confirmed = _is_confirmed(picture, flight.silences[-1])
-    known_by = (flight, confirmed, picture.loss, picture.suspect, standstills(picture), *picture.beyond_instants)
+    missing = picture.undelivered_between(flight.silences[-1].last_good_at, flight.silences[-1].raised_at)
+    known_by = (
+        flight,
+        confirmed,
+        missing,
+        picture.given_up,
+        picture.loss,
+        picture.suspect,
+        standstills(picture),
+        *picture.beyond_instants,
+    )
     return picture.remembered((TYPE, flight.takeoff_at), known_by, lambda: _incident(picture, flight, confirmed))
 
 
@@ -158,6 +168,9 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
     known.extend(last_words(picture, silence.last_good_at))
     known.extend(_nothing_new(picture, silence))
     known.append(f"A relay listened and heard nothing good for {seconds(silence.raised_at - silence.last_good_at)}.")
+    if missing := picture.undelivered_between(silence.last_good_at, silence.raised_at):
+        frames = "1 frame" if missing == 1 else f"{missing:,} frames"
+        known.append(f"{frames} that a receiver heard about that time did not come.")
     if _undecodable(picture, silence):
         known.append("A signal was present in that time, and could not be decoded.")
     if (entry := expected_loss(picture, flight, silence, sample)) is not None:
@@ -176,8 +189,18 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
         not_known.append("When and how the vehicle touched down: the landing itself was not seen live.")
     elif flight.landing_at is None:
         not_known.append("Whether and how the vehicle touched down: no landing was seen.")
+    not_known.extend(_given_up(picture, silence))
     not_known.append("Why communications ended: frames do not say.")
     return tuple(known), tuple(inferred), tuple(not_known)
+
+
+def _given_up(picture: Picture, silence: Silence) -> Iterator[str]:
+    """What a link may have heard that is waited for no longer."""
+    for link in sorted(picture.given_up):
+        mark = picture.marks[link]
+        if mark is None or mark < silence.raised_at:
+            since = "" if mark is None else f" after {instant(mark)}"
+            yield f"What {link} may have heard{since}: it has said nothing since, not even that its data ended."
 
 
 def _reported(sample: Sample) -> str:
@@ -241,6 +264,10 @@ def _facts(
             "last_altitude_m": sample[1].altitude,
             "last_climb_rate_m_s": sample[1].climb_rate,
         }
+    if missing := picture.undelivered_between(silence.last_good_at, silence.raised_at):
+        facts["undelivered_frames"] = missing
+    if picture.given_up:
+        facts["given_up_links"] = sorted(picture.given_up)
     facts |= last_facts(picture, silence.last_good_at)
     if silence.alive_at is not None:
         facts["vehicle_alive"] = rfc3339(silence.alive_at)

@@ -194,15 +194,7 @@ def accounting_of(picture: Picture) -> dict[str, Any]:
             # Which of two copies is called the duplicate, and which frame late, depends on the order of arrival.
             place = arrival if word in ("duplicate", "late") else links
             place.setdefault(link, {})[word] = total
-    lost = {
-        link: total
-        for link in own
-        if (total := sum(
-            heard - picture.evidence.bins.count(of, start, end)[0]
-            for (of, session, start, end), heard in picture.evidence.owed.values.items()
-            if of == link and (of, session) in picture.evidence.ended.values
-        ))
-    }  # fmt: skip
+    lost = {link: total for link in own if (total := picture.lost_after_receiver(link))}
     return {
         "channels": channels_of_all(picture),
         "links": links,

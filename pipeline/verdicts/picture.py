@@ -9,10 +9,10 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from pipeline.evidence.runs import Run, period_of
 from pipeline.evidence.samples import SampleKey, SampleLine, Values
 from pipeline.evidence.segments import Key, Segment, fuse, join_payloads
-from pipeline.evidence.summary import Evidence
+from pipeline.evidence.summary import Evidence, OwedKey
 from pipeline.evidence.views import EVER
 from pipeline.mission.model import Mission, Plan, Vehicle
-from pipeline.records import SECOND
+from pipeline.records import LISTENED_TO_COUNT, SECOND
 
 BACKFILL_AGE: Final = 60 * SECOND
 """A session whose first record is older than this on the relay's clock than on earth's was delivered later."""
@@ -58,7 +58,9 @@ class Remembered(Generic[T]):
 
 
 class Picture:
-    def __init__(self, evidence: Evidence, vehicle: Vehicle, mission: Mission) -> None:
+    def __init__(self, evidence: Evidence, vehicle: Vehicle, mission: Mission, judged_until: int | None = None) -> None:
+        """`judged_until`: the watermark that was reached while a link was given up; it does not fall when that link
+        speaks again."""
         self.evidence = evidence
         self.views = evidence.views
         self.vehicle = vehicle
@@ -77,7 +79,9 @@ class Picture:
         """The links that have said anything yet."""
         self.marks: Final = {link: self._mark_of(link) for link in self.links}
         """Link → the relay receive time up to which its receiver is known to have listened; None: nothing says so."""
-        self.watermark: Final = self._watermark()
+        self.given_up: Final = self._given_up()
+        """Links that have said nothing for so long, while another one went on, that they are waited for no longer."""
+        self.watermark: Final = self._watermark(judged_until)
         """The least of the links still in session: a link in outage freezes it. Where all sessions are over, the
         highest: nobody owes anything."""
 
@@ -243,11 +247,52 @@ class Picture:
             marks.append(listened[-1].last)
         return max(marks, default=None)
 
-    def _watermark(self) -> int | None:
+    def _watermark(self, judged_until: int | None) -> int | None:
         known = {link: mark for link, mark in self.marks.items() if mark is not None}
-        latest = self.views.latest
-        waiting = [mark for link, mark in known.items() if link in latest and not self.is_over(latest[link])]
-        return min(waiting, default=max(known.values(), default=None))
+        waiting = [
+            mark
+            for link, mark in known.items()
+            if link in self._receivers and link not in self.given_up and not self.is_over(self._receivers[link])
+        ]
+        mark = min(waiting, default=max(known.values(), default=None))
+        return mark if judged_until is None or mark is None else max(mark, judged_until)
+
+    @cached_property
+    def _receivers(self) -> dict[str, Session]:
+        """Link → its latest session that is known to be a receiver's: one stray record is none."""
+        found: dict[str, Session] = {}
+        for link in self.links:
+            of_link = (Session(*key) for key in reversed(self.views.sessions) if key[0] == link)
+            session = next((one for one in of_link if self._is_receiver(one)), None)
+            if session is not None:
+                found[link] = session
+        return found
+
+    def _is_receiver(self, session: Session) -> bool:
+        """A good frame, or some listening records."""
+        reports = self.evidence.reports.of(session)
+        if reports and len(reports[0].payload[0]) >= LISTENED_TO_COUNT:
+            return True
+        return any(key[:2] == session for key in self.evidence.runs.runs)
+
+    def _given_up(self) -> frozenset[str]:
+        """On the earth clock, against the link that spoke last: so the last one is never given up."""
+        last_word = {
+            link: arrivals[-1].last
+            for link, session in self._receivers.items()
+            if (arrivals := self.evidence.earth.of(session))
+        }
+        now = max(last_word.values(), default=0)
+        return frozenset(
+            link
+            for link, at in last_word.items()
+            if now - at > self.given_up_after and not self.is_over(self._receivers[link])
+        )
+
+    @property
+    def given_up_after(self) -> int:
+        """Nanoseconds of the earth clock."""
+        return round(self.timers.given_up_minutes * 60 * SECOND)
 
     def listened_reaches(self, since: int, amount: int, until: int | None = None) -> int | None:
         """The instant at which the time listened since `since` reaches `amount`; None: not by the watermark, or not
@@ -285,12 +330,44 @@ class Picture:
                 yield first, min(last, mark)
 
     def owed_between(self, starts_at: int, ends_at: int) -> bool:
-        """Whether a receiver says that it heard frames in (starts_at, ends_at] that have not been delivered,
-        though its session goes on."""
-        return any(
-            end > starts_at and start < ends_at and not self.is_over(Session(link, session))
-            for link, session, start, end in self.evidence.owed.values
+        """Whether a receiver says that it heard frames in (starts_at, ends_at] that have not been delivered and may
+        still come."""
+        return any(self._may_come(owed) for owed, _ in self._owed_in(starts_at, ends_at))
+
+    def undelivered_between(self, starts_at: int, ends_at: int) -> int:
+        """How many frames receivers heard, by their own word, in listening records that reach into (starts_at, ends_at]
+        and that did not come."""
+        return sum(self._undelivered(owed, heard) for owed, heard in self._owed_in(starts_at, ends_at))
+
+    def lost_after_receiver(self, link: str) -> int:
+        """Frames that the link's receiver heard, that did not come and are no longer waited for."""
+        return sum(
+            self._undelivered(owed, heard)
+            for owed, heard in self._owed()
+            if owed.link == link and not self._may_come(owed)
         )
+
+    def _owed(self) -> Iterator[tuple[OwedKey, int]]:
+        """Listening records that heard more frames than came, and how many they heard."""
+        return ((OwedKey(*key), heard) for key, heard in self.evidence.owed.values.items())
+
+    def _owed_in(self, starts_at: int, ends_at: int) -> Iterator[tuple[OwedKey, int]]:
+        return ((owed, heard) for owed, heard in self._owed() if owed.ends_at > starts_at and owed.starts_at < ends_at)
+
+    def _undelivered(self, owed: OwedKey, heard: int) -> int:
+        return heard - self.evidence.bins.count(owed.link, owed.starts_at, owed.ends_at)[0]
+
+    def _may_come(self, owed: OwedKey) -> bool:
+        """A record that is still on its way may bring them: some record of the session before this one has not come,
+        and not much has come since."""
+        session = Session(owed.link, owed.session)
+        if self.is_over(session):
+            return False
+        records = self.evidence.records.of(session)
+        if records and records[0].first == 0 and records[0].last >= owed.sequence:
+            return False
+        arrivals = self.evidence.earth.of(session)
+        return not arrivals or arrivals[-1].last - owed.earth_receive_time <= UNDELIVERED_FOR
 
     # -- frames ------------------------------------------------------------------------------------------------
 

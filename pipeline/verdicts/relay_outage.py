@@ -26,15 +26,17 @@ class Outage(NamedTuple):
 
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
     found = _outages(picture)
-    if not found:
-        return
     for link in picture.home_links:
         windows = [window for window in picture.mission.plan.windows if window.link == link]
-        outages = sorted(
-            outage
+        of_link = {
+            outage.raised_at: outage
             for session, of_session in found.items()
             if session.link == link
             for outage in of_session
+        } | {outage.raised_at: outage for outage in _without_a_word(picture, link)}
+        outages = sorted(
+            outage
+            for outage in of_link.values()
             if not windows or any(window.starts_at <= outage.raised_at < window.ends_at for window in windows)
         )
         if outages:
@@ -73,6 +75,31 @@ def outages_of(picture: Picture, session: Session) -> list[Outage]:
     if not picture.is_backfill(session):
         found += _without_holes([*_gaps(picture, session, silent)], found)
     return sorted(found)
+
+
+def _without_a_word(picture: Picture, link: str) -> Iterator[Outage]:
+    """Sessions that say nothing more, not even their end: until the link's next session begins, or as long as the link
+    is given up."""
+    sessions = [session for session in picture.sessions if session.link == link]
+    silent = round(picture.timers.relay_silent_seconds * SECOND)
+    for session, following in zip(sessions, [*sessions[1:], None], strict=True):
+        if picture.is_over(session) or not picture.says_listening(session) or picture.is_backfill(session):
+            continue
+        arrivals, reached = picture.evidence.earth.of(session), picture.evidence.reached.values.get(session)
+        if not arrivals or reached is None:
+            continue
+        ended_at = None
+        if following is not None:
+            after = picture.evidence.earth.of(following)
+            if not after or after[0].first - arrivals[-1].last <= picture.given_up_after:
+                continue
+            ended_at = after[0].first
+        elif link not in picture.given_up:
+            continue
+        yield Outage(
+            reached + silent, ended_at, reached,
+            f"nothing has been delivered since {instant(arrivals[-1].last)} (earth time), and no end of the data",
+        )  # fmt: skip
 
 
 def _without_holes(gaps: Sequence[Outage], holes: Sequence[Outage]) -> list[Outage]:
