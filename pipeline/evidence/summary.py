@@ -72,7 +72,7 @@ _EVER: Final = 1 << 64
 
 
 class OwedKey(NamedTuple):
-    """The listening record that says that frames were heard."""
+    """The listening record that says that frames were heard: a key of `owed`, where it is stored as a plain tuple."""
 
     link: str
     session: int
@@ -226,13 +226,8 @@ class Evidence:
             if report.signal_level_dbm is not None and report.frames_heard:
                 self.levels.add((link,), report.ends_at, report.ends_at, (((report.signal_level_dbm,),),))
             if report.frames_heard:
-                self.owed.add(
-                    OwedKey(
-                        link, session, report.starts_at, report.ends_at, telemetry.sequence,
-                        telemetry.earth_receive_time,
-                    ),
-                    report.frames_heard,
-                )  # fmt: skip
+                listening = report.starts_at, report.ends_at, telemetry.sequence, telemetry.earth_receive_time
+                self.owed.add((link, session, *listening), report.frames_heard)
         if telemetry.bins:
             touched = [number for number, _, _ in telemetry.bins]
             self._settle(link, min(touched) * BIN, (max(touched) + 1) * BIN)
