@@ -31,6 +31,7 @@ accounting  every frame of a file accounted for, with receive times or without
 sight       relay, track and terrain to when the vehicle is out of sight, and what the plan should say of it
 simulate    a scenario to the records a receiver would hand over
 errors      what a person got wrong
+texts       text that others wrote: what may travel, and how the rest is shown
 subscribe   alerts for another program: what it imports
 shells      the only folder that touches Kafka, files, sockets, environment and clock
 """

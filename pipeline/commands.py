@@ -15,6 +15,7 @@ from pipeline.mission.plan import check_vehicle, check_window, read_expected_los
 from pipeline.mission.table import Faults, Table
 from pipeline.outputs import rfc3339
 from pipeline.records import Origin, read_fields
+from pipeline.texts import first_control
 
 MAX_SHORT_TEXT: Final = 100
 """Characters of who gives a command, of its id, and of the name of an entry of the plan."""
@@ -150,10 +151,11 @@ def body_of(command: Command) -> dict[str, Any]:
 def decode_command(value: bytes, command_id: str, mission: Mission) -> Command:
     """The command in a record of the commands topic, `command_id` its `ce_id`. Raises RecordError with every fault
     found."""
-    if len(command_id) > MAX_SHORT_TEXT:
+    if len(command_id) > MAX_SHORT_TEXT or first_control(command_id) is not None:
         raise RecordError(
-            "bad_headers", f"ce_id of a command has {len(command_id)} characters; at most {MAX_SHORT_TEXT}"
-        )
+            "bad_headers", f"ce_id of a command is {command_id!r:.120}: at most {MAX_SHORT_TEXT} characters and no "
+            "control characters are taken"
+        )  # fmt: skip
     if len(value) > MAX_COMMAND_OCTETS:
         raise RecordError("too_large", f"command of {len(value)} octets; at most {MAX_COMMAND_OCTETS} are taken")
     body = read_fields(value, "command")

@@ -24,6 +24,8 @@ from pipeline.telemetry import ChannelFrames, OutOfScope, Samples, Telemetry
 Logged = tuple[Origin, Record]
 """A record, and where it stands in its log."""
 
+_HEARD: Final = ("good", "idle", "duplicate", "conflict")
+"""Dispositions of frames of a vehicle of the mission that passed their check."""
 _SETTLING: Final = (DataEnded, RecordingEnded)
 RECEIVING_APART: Final = 3 * SECOND
 """Two good frames further apart show nothing about the time between them."""
@@ -51,6 +53,20 @@ def decode_together(state: LinkState, records: Sequence[Logged], mission: Missio
     is_new = [state.is_new(origin) for origin, _ in records]
     told = chain.from_iterable(_told(state, expected, group) for group in _groups(compress(records, is_new)))
     return [next(told) if new else () for new in is_new]
+
+
+def has_room(state: LinkState, record: Record, mission: Mission) -> bool:
+    """Whether the state can remember the session of the record: `channels.sessions`."""
+
+    def passes() -> bool:
+        expected = state.expected(mission, record.link)
+        if not isinstance(record, FramesReceived) or not len(record.relay_receive_times):
+            return False
+        octets = split(record.octets, record.frame_length, record.lengths)
+        frames = expected.read(octets, expected.managed)
+        return len(list(frames.bad())) < len(octets)
+
+    return state.sessions.has_room(record, passes)
 
 
 def _groups(records: Iterable[Logged]) -> Iterator[list[Logged]]:
@@ -118,7 +134,7 @@ def _of_record(
     state: LinkState, expected: ExpectedLink, origin: Origin, record: Record, outcome: Outcome, of_vehicles: list[Said]
 ) -> tuple[Telemetry, ...]:
     """`of_vehicles`: what the record says of each vehicle of the link."""
-    state.sessions.take(record)
+    state.sessions.take(record, heard=any(outcome.dispositions[word] for word in _HEARD))
     relay_receive_time: int | None = None
     if isinstance(record, FramesReceived):
         relay_receive_time = outcome.latest

@@ -15,14 +15,15 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.channels.link_state import LinkState
 from pipeline.commands import pass_on
-from pipeline.decode import decode, decode_together
+from pipeline.decode import decode, decode_together, has_room
 from pipeline.mission.model import Mission
 from pipeline.outputs import Output
 from pipeline.records import Origin, Record, Run
 from pipeline.watch import Refusal, VehicleState, obey, watch
 
 __all__ = [
-    "LinkState", "Refusal", "VehicleState", "decode", "decode_together", "obey", "pass_on", "run_through", "watch",
+    "LinkState", "Refusal", "VehicleState", "decode", "decode_together", "has_room", "obey", "pass_on", "run_through",
+    "watch",
 ]  # fmt: skip
 
 

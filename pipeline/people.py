@@ -2,9 +2,12 @@
 they were given. So neither the order in which they came nor how often changes what comes of them. Knows the life of an
 incident and the plan; knows no rule and no topic."""
 
+from bisect import insort
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from pipeline.commands import (
     Command,
@@ -22,7 +25,12 @@ from pipeline.commands import (
 )
 from pipeline.lifecycle import OLDER, PASSED, UNRAISED, Change, Event, Life, LifeEvent, step
 from pipeline.mission.model import ExpectedLoss, Plan, Window
-from pipeline.mission.plan import overlap, overlapping
+from pipeline.mission.plan import MAX_ENTRIES, Calendar, overlap
+
+MAX_OF_AN_INCIDENT: Final = 100
+"""Commands on one incident: all stand in its history, which every revision holds."""
+MAX_OF_THE_PLAN: Final = 2_000
+"""Changes of the plan in one run."""
 
 
 class Asked(NamedTuple):
@@ -39,10 +47,26 @@ class People:
     def __init__(self) -> None:
         self.asked: dict[str, list[Asked]] = {}
         """Incident id → commands."""
-        self.plan_commands: list[PlanCommand] = []
+        self.plan_commands: list[tuple[Any, PlanCommand]] = []
+        """In the order in which they were given, each behind what orders it."""
+        self._entries: _Entries | None = None
+        """A plan in which the first of them are followed."""
         self._stored: dict[str, tuple[Command, int]] = {}
         """Name of the storage chunk → what stands in it."""
         self._known: set[Command] = set()
+
+    def has_no_room(self, command: Command) -> str | None:
+        """Why one more cannot be kept; None where it can. All are kept, stored and folded for as long as the run."""
+        if command in self._known:
+            return None
+        if isinstance(command, IncidentCommand) and len(self.asked.get(command.incident_id, ())) >= MAX_OF_AN_INCIDENT:
+            return f"{MAX_OF_AN_INCIDENT} commands on this incident are kept already, and no more are taken"
+        if isinstance(command, PlanCommand) and len(self.plan_commands) >= MAX_OF_THE_PLAN:
+            return (
+                f"{MAX_OF_THE_PLAN} changes of the plan are kept already, and no more are taken: write the plan into "
+                "the mission file, and start the workers in another namespace"
+            )
+        return None
 
     def take(self, given: Given, known_at: int) -> str | None:
         """The storage chunk that this command makes; None where it is known already, by whatever record it came."""
@@ -58,7 +82,9 @@ class People:
         if isinstance(command, IncidentCommand):
             self.asked.setdefault(command.incident_id, []).append(Asked(command, known_at))
         elif isinstance(command, PlanCommand):
-            self.plan_commands.append(command)
+            insort(self.plan_commands, (order_of(command), command), key=itemgetter(0))
+            if self.plan_commands[-1][1] is not command:
+                self._entries = None  # what was followed already was given after it
 
     def dump(self, name: str) -> Any:
         """What is stored under a chunk's name, as JSON."""
@@ -72,26 +98,50 @@ class People:
     def plan(self, plan: Plan) -> tuple[Plan, dict[PlanCommand, str]]:
         """The plan as people have changed it, and the commands that it cannot follow, each with the reason. Of two
         that speak of one entry the one that was given later counts."""
-        entries = _Entries(plan)
-        refused = {}
-        for command in sorted(self.plan_commands, key=order_of):
-            objection = entries.follow(command)
-            if objection is not None:
-                refused[command] = objection
-        return entries.plan(plan), refused
+        if self._entries is None or self._entries.base is not plan:
+            self._entries = _Entries(plan)
+        for _, command in self.plan_commands[self._entries.followed :]:
+            self._entries.follow(command)
+        return self._entries.plan(), self._entries.refused
 
 
 class _Entries:
     """A plan while it is changed, by name."""
 
     def __init__(self, plan: Plan) -> None:
-        self.windows: dict[str, Window] = {one.name: one for one in plan.windows}
+        self.base = plan
+        self.followed = 0
+        """Commands."""
+        self.refused: dict[PlanCommand, str] = {}
+        """Those that could not be followed, each with the reason."""
+        self.windows: dict[str, Window] = {}
+        self.calendars: defaultdict[tuple[str, str], Calendar] = defaultdict(Calendar)
+        """(vehicle, link) → its windows."""
+        for window in plan.windows:
+            self._set(window)
         self.losses: dict[str, ExpectedLoss] = {one.name: one for one in plan.expected_losses}
 
-    def plan(self, plan: Plan) -> Plan:
-        return replace(plan, windows=tuple(self.windows.values()), expected_losses=tuple(self.losses.values()))
+    def plan(self) -> Plan:
+        return replace(self.base, windows=tuple(self.windows.values()), expected_losses=tuple(self.losses.values()))
 
-    def follow(self, command: PlanCommand) -> str | None:
+    def _set(self, window: Window) -> None:
+        self._remove(window.name)
+        self.windows[window.name] = window
+        self.calendars[window.vehicle, window.link].add(window)
+
+    def _remove(self, name: str) -> None:
+        window = self.windows.get(name)
+        if window is not None:
+            self.calendars[window.vehicle, window.link].remove(window)
+
+    def follow(self, command: PlanCommand) -> None:
+        """The next command in the order in which they were given."""
+        self.followed += 1
+        objection = self._follow(command)
+        if objection is not None:
+            self.refused[command] = objection
+
+    def _follow(self, command: PlanCommand) -> str | None:
         """Why it cannot be followed; None where it was."""
         name = command.name
         is_window = isinstance(command, SetWindow) or (isinstance(command, RemoveEntry) and command.entry == "window")
@@ -102,12 +152,16 @@ class _Entries:
         if isinstance(command, RemoveEntry):
             if there is None:
                 return f"the plan has no {word} {name!r}"
+            if is_window:
+                self._remove(name)
             del (self.windows if is_window else self.losses)[name]
+        elif there is None and len(self.windows if is_window else self.losses) >= MAX_ENTRIES:
+            return f"the plan has {MAX_ENTRIES} entries of its kind already, and takes no more"
         elif isinstance(command, SetWindow):
-            others = [one for one in self.windows.values() if one.name != name]
-            for other in overlapping(command.window, others):
+            other = self.calendars[command.window.vehicle, command.window.link].overlapped(command.window)
+            if other is not None:
                 return overlap(command.window, other)
-            self.windows[name] = command.window
+            self._set(command.window)
         elif isinstance(command, SetExpectedLoss):
             self.losses[name] = command.expected_loss
         return None

@@ -30,6 +30,7 @@ from pipeline.records import (
     encode_record,
 )
 from pipeline.telemetry import Telemetry, encode_telemetry
+from pipeline.texts import first_control
 
 TopicName = Literal["frames", "telemetry", "alerts", "flights", "rejected", "commands", "heartbeat"]
 FOR_EVER: Final = -1
@@ -191,6 +192,10 @@ UNREAD: Final = "relaywatch-unread"
 has his record rejected."""
 _UNREAD_REASONS: Final = ("too_large", "undecodable")
 
+MAX_HEADER_TEXT: Final = 1_000
+"""Characters of one of ours: the longest is the id of a record, with the names of its run and link in it."""
+_SHOWN: Final = ("ce_id", "ce_source", "ce_subject", "ce_time", "ce_published", "content-type")
+"""Those that go on into other records, logs and tables."""
 _REQUIRED: Final = ("ce_specversion", "ce_type", "ce_source", "ce_id", "ce_origin", "content-type")
 
 
@@ -210,6 +215,13 @@ def read_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> 
     if texts["ce_specversion"] != "1.0":
         raise RecordError("bad_headers", f"ce_specversion is {texts['ce_specversion']!r:.20}; 1.0 is taken")
     topic, kind = _read_type(texts["ce_type"])
+    for name in _SHOWN:
+        text = texts.get(name, "")
+        if len(text) > MAX_HEADER_TEXT or first_control(text) is not None:
+            raise RecordError(
+                "bad_headers",
+                f"{name} is {text!r:.80}: at most {MAX_HEADER_TEXT} characters and no control characters are taken",
+            )  # fmt: skip
     return Envelope(
         topic=topic, kind=kind, id=texts["ce_id"], source=texts["ce_source"], subject=texts.get("ce_subject", ""),
         time=texts.get("ce_time", ""), run=_read_run(texts["ce_origin"], texts.get("ce_run", "")),

@@ -222,6 +222,9 @@ def obey(state: VehicleState, given: Given, mission: Mission, run: Run) -> tuple
         if published is None:
             return (_refused(given, f"there is no incident {command.incident_id!r} in {_named(run)}"),)
         known_at = max(known_at, published.known_at)
+    full = state.people.has_no_room(command)
+    if full is not None:
+        return (_refused(given, full),) if given.vehicle == command.vehicle else ()
     state.take(given, known_at)
     refusals: tuple[Refusal, ...] = ()
     entry = mission.entry_of(command.vehicle)

@@ -1,5 +1,6 @@
 """Packet definitions as a small table of a mission file."""
 
+import re
 from typing import Final, get_args
 
 from pipeline.mission.model import Field, FieldType, Packet
@@ -8,8 +9,18 @@ from pipeline.mission.table import Table
 IDLE_APID: Final = 0x7FF
 """133.0-B keeps it for idle packets."""
 
+MAX_PACKETS: Final = 500
+"""Of a mission."""
+MAX_FIELDS: Final = 1_000
+"""Of a packet."""
+MAX_LABELS: Final = 1_000
+"""Of an enum."""
+
 MAX_DATA_BITS: Final = 65_536 * 8
 """Of a packet data field."""
+
+_DECIMAL: Final = re.compile(r"[0-9]{1,10}")
+"""A number that 32 bits may hold."""
 
 _BITS: Final[dict[FieldType, tuple[int, int]]] = {
     "uint": (1, 64),
@@ -23,7 +34,7 @@ _BITS: Final[dict[FieldType, tuple[int, int]]] = {
 def read_packets(table: Table) -> dict[str, Packet]:
     """The `[[packets]]` of a mission file, by name."""
     packets: dict[str, Packet] = {}
-    for one in table.tables("packets"):
+    for one in table.tables("packets", most=MAX_PACKETS):
         packet = _packet(one)
         if packet.name in packets:
             one.fault("name", f"{packet.name!r} is the name of another packet too")
@@ -44,7 +55,7 @@ def _packet(table: Table) -> Packet:
             if table.has(key):
                 table.fault(key, f"belongs to a time code of cuc, and this packet has {code}")
     fields: dict[str, Field] = {}
-    for one in table.tables("fields"):
+    for one in table.tables("fields", most=MAX_FIELDS):
         field = _field(one)
         if field.name in fields:
             one.fault("name", f"{field.name!r} is the name of another field of packet {name!r} too")
@@ -89,9 +100,12 @@ def _labels(table: Table, kind: FieldType, bits: int) -> dict[int, str]:
         table.fault("labels", "is missing: an enum needs the label of each number")
     labels: dict[int, str] = {}
     inner = table.table("labels")
+    if len(inner.data) > MAX_LABELS:
+        table.fault("labels", f"has {len(inner.data)} entries; at most {MAX_LABELS} are taken")
+        return {}
     for key in inner.data:
-        if not key.isdecimal() or int(key) >= 1 << bits:
-            inner.fault(key, f"{key!r} is not a number that {bits} bits hold")
+        if not _DECIMAL.fullmatch(key) or int(key) >= 1 << bits:
+            inner.fault(key, f"{key!r:.40} is not a number that {bits} bits hold")
             continue
         labels[int(key)] = inner.text(key)
     if len(set(labels.values())) < len(labels):

@@ -18,6 +18,9 @@ MAX_FRAME_OCTETS: Final = 2048
 
 MAX_CLOCK_TOLERANCE_S: Final = 3600.0
 """Clocks that differ by more say nothing of each other."""
+MAX_VEHICLES: Final = 255
+"""As many as a MAVLink swarm may have."""
+MAX_LINKS: Final = 255
 
 HEADER_OCTETS: Final[Mapping[FrameFormat, int]] = {"tm": 6, "aos": 8, "mavlink": 0}
 """With the AOS frame's packet pointer (M_PDU header)."""
@@ -37,8 +40,8 @@ def build_mission(data: Mapping[str, Any], *, where: str, lines: Mapping[Path, i
     table = Table(data, (), faults)
     name = table.name()
     packets = read_packets(table)
-    vehicle_tables = table.tables("vehicles")
-    link_tables = table.tables("links")
+    vehicle_tables = table.tables("vehicles", most=MAX_VEHICLES)
+    link_tables = table.tables("links", most=MAX_LINKS)
     if not vehicle_tables:
         table.fault("vehicles", "a mission needs at least one [[vehicles]]")
     if not link_tables:
@@ -109,9 +112,11 @@ def _check_names(
     links: tuple[Link, ...],
 ) -> None:  # fmt: skip
     for tables, names in ((vehicle_tables, [v.name for v in vehicles]), (link_tables, [one.name for one in links])):
-        for position, name in enumerate(names):
-            if name in names[:position]:
-                tables[position].fault("name", f"{name!r} is used twice")
+        used: set[str] = set()
+        for table, name in zip(tables, names, strict=True):
+            if name in used:
+                table.fault("name", f"{name!r} is used twice")
+            used.add(name)
     for table, vehicle in zip(vehicle_tables, vehicles, strict=True):
         carried = [link for link in links if vehicle.name in link.vehicles]
         if not carried:

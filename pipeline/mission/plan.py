@@ -1,40 +1,54 @@
 """The contact plan: when contact is meant to be, and where it is expected to fail. Knows which vehicles and links there
 are; does not know what is done with the plan."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from pipeline.mission.model import ExpectedLoss, Mission, Plan, Window
 from pipeline.mission.table import Table
+
+MAX_ENTRIES: Final = 2_000
+"""Of each kind, in the mission and with people's changes: a pass of an orbiter every five hours, for a year."""
 
 
 def read_plan(table: Table, mission: Mission) -> Plan:
     """`windows`, `expected_losses` and `sleeps` of the table, each with `from` and `until`. `mission`: without its
     plan."""
     windows: list[Window] = []
-    for one in table.tables("windows"):
+    window_tables = table.tables("windows", most=MAX_ENTRIES)
+    for one in window_tables:
         window = read_window(one)
         check_window(one, window, mission)
-        _check_name(one, window.name, [other.name for other in windows])
-        for other in overlapping(window, windows):
-            one.fault("from", overlap(window, other))
         windows.append(window)
         one.close()
+    _check_names(window_tables, [window.name for window in windows])
+    of_links: dict[tuple[str, str], list[int]] = {}
+    for place, window in enumerate(windows):
+        of_links.setdefault((window.vehicle, window.link), []).append(place)
+    for places in of_links.values():
+        for later, before in overlaps([(windows[place].starts_at, windows[place].ends_at) for place in places]):
+            window_tables[places[later]].fault("from", overlap(windows[places[later]], windows[places[before]]))
     losses: list[ExpectedLoss] = []
-    for one in table.tables("expected_losses"):
+    loss_tables = table.tables("expected_losses", most=MAX_ENTRIES)
+    for one in loss_tables:
         loss = read_expected_loss(one)
         check_vehicle(one, loss.vehicle, mission)
-        _check_name(one, loss.name, [other.name for other in losses])
         losses.append(loss)
         one.close()
+    _check_names(loss_tables, [loss.name for loss in losses])
     sleeps: list[tuple[str, int, int]] = []
-    for one in table.tables("sleeps"):
+    sleep_tables = table.tables("sleeps", most=MAX_ENTRIES)
+    of_vehicles: dict[str, list[int]] = {}
+    for place, one in enumerate(sleep_tables):
         vehicle = one.text("vehicle")
         check_vehicle(one, vehicle, mission)
-        starts_at, ends_at = _interval(one)
-        if any(other == vehicle and starts_at < until and since < ends_at for other, since, until in sleeps):
-            one.fault("from", f"overlaps another sleep of {vehicle!r}")
-        sleeps.append((vehicle, starts_at, ends_at))
+        sleeps.append((vehicle, *_interval(one)))
+        of_vehicles.setdefault(vehicle, []).append(place)
         one.close()
+    for vehicle, places in of_vehicles.items():
+        for later, _ in overlaps([sleeps[place][1:] for place in places]):
+            sleep_tables[places[later]].fault("from", f"overlaps another sleep of {vehicle!r}")
     table.close()
     return Plan(windows=tuple(windows), expected_losses=tuple(losses), sleeps=tuple(sleeps))
 
@@ -71,18 +85,45 @@ def check_vehicle(table: Table, vehicle: str, mission: Mission) -> None:
     """A MAVLink system of which nothing has been heard yet is a vehicle too, where the mission takes any system."""
     if mission.entry_of(vehicle) is None:
         known = ", ".join(one.name for one in mission.vehicles)
-        table.fault("vehicle", f"{vehicle!r} is no vehicle of this mission; it has {known or 'none'}")
+        table.fault("vehicle", f"{vehicle!r:.80} is no vehicle of this mission; it has {known or 'none'}")
 
 
-def overlapping(window: Window, others: Iterable[Window]) -> list[Window]:
-    """Those of the same vehicle and link that share time with it."""
-    return [
-        other
-        for other in others
-        if (other.vehicle, other.link) == (window.vehicle, window.link)
-        and window.starts_at < other.ends_at
-        and other.starts_at < window.ends_at
-    ]
+def overlaps(intervals: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """(place of an interval, place of an earlier one that shares time with it): each that overlaps another is in one
+    pair at least, and there are no more pairs than intervals."""
+    last = -1
+    for place in sorted(range(len(intervals)), key=lambda one: (intervals[one], one)):
+        if last >= 0 and intervals[place][0] < intervals[last][1]:
+            yield max(place, last), min(place, last)
+        if last < 0 or intervals[place][1] > intervals[last][1]:
+            last = place
+
+
+class Calendar:
+    """Windows of one vehicle and link that share no time, by their start."""
+
+    def __init__(self) -> None:
+        self.starts: list[int] = []
+        self.windows: list[Window] = []
+
+    def overlapped(self, window: Window) -> Window | None:
+        """The first that shares time with it, itself aside."""
+        place = max(bisect_left(self.starts, window.starts_at) - 1, 0)
+        for other in self.windows[place:]:
+            if other.starts_at >= window.ends_at:
+                return None
+            if other.ends_at > window.starts_at and other.name != window.name:
+                return other
+        return None
+
+    def add(self, window: Window) -> None:
+        place = bisect_left(self.starts, window.starts_at)
+        self.starts.insert(place, window.starts_at)
+        self.windows.insert(place, window)
+
+    def remove(self, window: Window) -> None:
+        place = bisect_left(self.starts, window.starts_at)
+        del self.starts[place], self.windows[place]
 
 
 def overlap(window: Window, other: Window) -> str:
@@ -97,6 +138,9 @@ def _interval(table: Table) -> tuple[int, int]:
     return starts_at, ends_at
 
 
-def _check_name(table: Table, name: str, others: Sequence[str]) -> None:
-    if name in others:
-        table.fault("name", f"{name!r} is used twice; an alert could not say which entry it means")
+def _check_names(tables: Sequence[Table], names: Sequence[str]) -> None:
+    used: set[str] = set()
+    for table, name in zip(tables, names, strict=True):
+        if name in used:
+            table.fault("name", f"{name!r:.60} is used twice; an alert could not say which entry it means")
+        used.add(name)

@@ -4,19 +4,33 @@ does not know what a mission is."""
 import contextlib
 import datetime as dt
 import difflib
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Mapping
 from math import inf, isfinite
 from typing import Any, Final, TypeVar
 
 from pipeline.errors import MissionError, RelayWatchError
 from pipeline.mission.lines import Path, line_of
+from pipeline.texts import escaped, first_control
 
 D = TypeVar("D")
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
+
+MAX_TEXT_OCTETS: Final = 4 << 20
+"""Of a TOML file: a plan of years is a tenth of it."""
+MAX_TEXT: Final = 500
+"""Characters of a text in it."""
+SHOWN_OF_A_KIND: Final = 10
+"""Faults of one kind that are told one by one; the others are counted."""
+_SHOWN_OF_A_FAULT: Final = 600
+_SHOWN_OF_A_KEY: Final = 60
+_VARYING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|did you mean .*|\d+")
+"""What tells faults of one kind apart."""
 
 LONGEST_SECONDS: Final = 1e9
 """Thirty years: no time of a mission is longer, and as nanoseconds it is still far from the end of 64 bits."""
@@ -25,6 +39,8 @@ MAX_NAME: Final = 100
 
 def read_toml(text: str, *, where: str, error: type[RelayWatchError] = MissionError) -> dict[str, Any]:
     """What a TOML text says, whole numbers in 64 bits as TOML has them. Raises `error` where it is none."""
+    if len(text.encode(errors="replace")) > MAX_TEXT_OCTETS:
+        raise error(f"{where}: it has more than {MAX_TEXT_OCTETS >> 20} MiB; no file of relaywatch's needs as much")
     try:
         data = tomllib.loads(text)
         _check_whole_numbers(data)
@@ -66,16 +82,30 @@ class Faults:
         self.lines = lines
         """None: of something that has no lines, as a record."""
         self.found: list[tuple[int, str]] = []
+        self._told: set[str] = set()
+        self._kinds: Counter[str] = Counter()
 
     def add(self, path: Path, message: str) -> None:
+        """Of more than ten faults of one kind the first ten are kept, and the others counted."""
+        key = next((part for part in reversed(path) if isinstance(part, str)), "")
+        kind = f"{key}: {_VARYING.sub('', message[:_SHOWN_OF_A_FAULT])}"
+        if self._kinds[kind] >= SHOWN_OF_A_KIND:
+            self._kinds[kind] += 1
+            return
         line = 0 if self.lines is None else line_of(self.lines, path)
         place = self.where if self.lines is None else f"{self.where}:{line}"
-        fault = (line, f"{place}: {spell(path)}: {message}")
-        if fault not in self.found:
-            self.found.append(fault)
+        text = f"{place}: {spell(path)}: {message:.{_SHOWN_OF_A_FAULT}}"
+        if text not in self._told:
+            self._told.add(text)
+            self._kinds[kind] += 1
+            self.found.append((line, text))
 
     def __str__(self) -> str:
-        return "\n".join(text for _, text in sorted(self.found, key=lambda fault: fault[0]))
+        told = [text for _, text in sorted(self.found, key=lambda fault: fault[0])]
+        more = sum(count - SHOWN_OF_A_KIND for count in self._kinds.values() if count > SHOWN_OF_A_KIND)
+        if more:
+            told.append(f"{self.where}: {more:,} more faults of kinds that are told {SHOWN_OF_A_KIND} times above")
+        return "\n".join(told)
 
 
 class Table:
@@ -96,9 +126,19 @@ class Table:
 
     def text(self, key: str, default: D | _Required = REQUIRED, *, choices: Collection[str] = ()) -> str | D:
         value = self._take(key, default, str, "a text", "")
-        if choices and isinstance(value, str) and key in self.data and value not in choices:
-            self.fault(key, f"{value!r} is not one of {', '.join(choices)}")
+        if key in self.data and isinstance(value, str):
+            if choices and value not in choices:
+                self.fault(key, f"{value!r:.60} is not one of {', '.join(choices)}")
+            self._check_text((*self.path, key), value)
         return value  # type: ignore[no-any-return]
+
+    def _check_text(self, path: Path, value: str) -> None:
+        """Texts go into alerts, tables and labels."""
+        control = first_control(value)
+        if control is not None:
+            self.faults.add(path, f"{value!r:.60} holds the control character {control}")
+        if len(value) > MAX_TEXT:
+            self.faults.add(path, f"{value!r:.40}... has {len(value)} characters; at most {MAX_TEXT} are taken")
 
     def name(self, key: str = "name") -> str:
         """A text that can stand in a key, a label or the name of a stored state: one word, without `/` and `|`."""
@@ -150,7 +190,11 @@ class Table:
         return (value - EPOCH) // _MICROSECOND * 1_000
 
     def texts(self, key: str, default: D | _Required = REQUIRED) -> tuple[str, ...] | D:
-        return self._list(key, default, str, "texts")  # type: ignore[no-any-return]
+        values = self._list(key, default, str, "texts")
+        if key in self.data and isinstance(values, tuple):
+            for position, value in enumerate(values):
+                self._check_text((*self.path, key, position), value)
+        return values  # type: ignore[no-any-return]
 
     def wholes(self, key: str, default: D | _Required = REQUIRED, *, low: int, high: int) -> tuple[int, ...] | D:
         values = self._list(key, default, int, f"whole numbers from {low} to {high}")
@@ -171,11 +215,14 @@ class Table:
         """An empty one where the key is not there."""
         return Table(self._take(key, {}, dict, "a table", {}), (*self.path, key), self.faults)
 
-    def tables(self, key: str) -> "tuple[Table, ...]":
-        """None at all where the key is not there; items that are no tables are left out, with a fault."""
+    def tables(self, key: str, *, most: int) -> "tuple[Table, ...]":
+        """None at all where the key is not there; items that are no tables are left out, with a fault. Of more than
+        `most` the first are read."""
         items = self._take(key, [], list, "an array of tables", [])
+        if len(items) > most:
+            self.fault(key, f"has {len(items)} entries; at most {most} are taken")
         found = []
-        for position, item in enumerate(items):
+        for position, item in enumerate(items[:most]):
             path = (*self.path, key, position)
             if isinstance(item, dict):
                 found.append(Table(item, path, self.faults))
@@ -184,11 +231,13 @@ class Table:
         return tuple(found)
 
     def close(self) -> None:
-        for key in self.data:
-            if key not in self.asked:
-                near = difflib.get_close_matches(key, self.asked, 1)
-                known = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(self.asked))}"
-                self.fault(key, f"unknown key; {known}")
+        unknown = [key for key in self.data if key not in self.asked]
+        for key in unknown[:SHOWN_OF_A_KIND]:
+            near = difflib.get_close_matches(key[:MAX_NAME], self.asked, 1)
+            known = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(self.asked))}"
+            self.fault(key, f"unknown key; {known}")
+        if len(unknown) > SHOWN_OF_A_KIND:
+            self.fault("", f"has {len(unknown) - SHOWN_OF_A_KIND} more unknown keys")
 
     def _take(self, key: str, default: Any, kind: Any, expected: str, instead: Any) -> Any:
         self.asked.add(key)
@@ -223,5 +272,6 @@ def spell(path: Path) -> str:
     """vehicles[0].scid"""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        key = part if isinstance(part, int) else escaped(part[:_SHOWN_OF_A_KEY])
+        text += f"[{key}]" if isinstance(part, int) else f".{key}" if text else str(key)
     return text or "the file"

@@ -5,6 +5,7 @@ from typing import Final
 
 from pipeline.mission.conditions import read_condition
 from pipeline.mission.model import SECOND, Field, FrameFormat, Meanings, Packet, PlannedFlight, Vehicle
+from pipeline.mission.plan import overlaps
 from pipeline.mission.table import LONGEST_SECONDS, Table
 
 MAVLINK_PARAMETERS: Final = (
@@ -20,6 +21,9 @@ MAVLINK_PARAMETERS: Final = (
 """What `packets.mavlink` reads of messages; MAVLink has its own definitions and a mission file gives none."""
 
 METRES_IN_A_FOOT: Final = 0.3048
+
+MAX_FLIGHTS: Final = 2_000
+"""Of one vehicle."""
 
 _HIGHEST_SCID: Final[Mapping[FrameFormat, int]] = {"tm": 1023, "aos": 255, "mavlink": 255}
 _HIGHEST_VCID: Final[Mapping[FrameFormat, int]] = {"tm": 7, "aos": 63, "mavlink": 255}
@@ -51,7 +55,7 @@ def read_vehicle(table: Table, packets: Mapping[str, Packet], formats: frozenset
         name=name, scid=scid, realtime_vcids=realtime, recorded_vcids=recorded, idle_vcids=idle,
         frame_period_s=table.number("frame_period_s", None, above=0, most=LONGEST_SECONDS), packets=own,
         meanings=_meanings(table.table("meanings"), parameters, own, is_mavlink=is_mavlink),
-        flights=_flights(table.tables("flights")),
+        flights=_flights(table.tables("flights", most=MAX_FLIGHTS)),
     )  # fmt: skip
     table.close()
     return vehicle
@@ -127,17 +131,17 @@ def _phases(table: Table, key: str, phase: str | None, field: Field | None) -> t
 
 
 def _flights(tables: tuple[Table, ...]) -> tuple[PlannedFlight, ...]:
-    flights: list[PlannedFlight] = []
-    for table in tables:
-        flight = _flight(table)
-        for other in flights:
-            if other.number == flight.number:
-                table.fault("number", f"flight {flight.number} is listed twice")
-            elif abs(other.starts_at - flight.starts_at) < other.within + flight.within:
-                table.fault(
-                    "starts_at", f"a take-off could be that of flight {other.number} or of flight {flight.number}"
-                )
-        flights.append(flight)
+    flights = [_flight(table) for table in tables]
+    numbers: set[int] = set()
+    for table, flight in zip(tables, flights, strict=True):
+        if flight.number in numbers:
+            table.fault("number", f"flight {flight.number} is listed twice")
+        numbers.add(flight.number)
+    spans = [(flight.starts_at - flight.within, flight.starts_at + flight.within) for flight in flights]
+    for place, before in overlaps(spans):
+        number, other = flights[place].number, flights[before].number
+        if number != other:
+            tables[place].fault("starts_at", f"a take-off could be that of flight {other} or of flight {number}")
     return tuple(flights)
 
 

@@ -1,9 +1,11 @@
 """An alert as its reader has it: one revision of one incident, out of the JSON that stands on the alert topic. Knows
 the body; knows neither Kafka nor who reads."""
 
+import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeGuard, get_args
 
 import orjson
 
@@ -94,7 +96,13 @@ _WORDS: Final = {
 }
 _OPTIONAL: Final = ("ended_at", "close_reason")
 _LISTS: Final = ("known", "inferred", "not_known", "what_next", "changed")
-_TYPES: Final[Mapping[str, type]] = {"revision": int, "confirmed": bool, "evidence": dict, "people": dict}
+_TIMES: Final = ("starts_at", "raised_at", "ended_at", "known_at")
+_TIME: Final = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
+_STEP: Final[Mapping[str, tuple[type, ...]]] = {
+    "what": (str,), "id": (str,), "by": (str,), "why": (str,), "refused": (str, type(None)),
+}  # fmt: skip
+"""The texts of each step of `people["history"]`."""
+_TYPES: Final[Mapping[str, type]] = {"revision": int, "confirmed": bool, "evidence": dict}
 
 
 def read_alert(value: bytes) -> Alert:
@@ -135,6 +143,12 @@ def _read(name: str, value: object) -> Any:
     elif name in _WORDS:
         if value in _WORDS[name]:
             return value
+    elif name in _TIMES:
+        if _is_time(value) or (value is None and name in _OPTIONAL):
+            return value
+    elif name == "people":
+        if isinstance(value, dict) and _is_history(value.get("history", [])):
+            return value
     elif type(value) is _TYPES.get(name, str) or (value is None and name in _OPTIONAL):
         return value
     raise RecordError("undecodable", f"alert: {name} = {value!r:.60} is not expected")
@@ -143,6 +157,29 @@ def _read(name: str, value: object) -> Any:
 def _episode(value: object) -> Episode:
     if isinstance(value, Mapping):
         raised_at, ended_at = value.get("raised_at"), value.get("ended_at")
-        if isinstance(raised_at, str) and (ended_at is None or isinstance(ended_at, str)):
+        if _is_time(raised_at) and (ended_at is None or _is_time(ended_at)):
             return Episode(raised_at=raised_at, ended_at=ended_at)
     raise RecordError("undecodable", f"alert: episode {value!r:.60} is not expected")
+
+
+def _is_time(value: object) -> TypeGuard[str]:
+    """Whether it is a time as this program writes it: RFC 3339 in UTC."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return False
+    try:
+        dt.datetime.fromisoformat(value[:19])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_history(value: object) -> bool:
+    if not isinstance(value, list | tuple):
+        return False
+    return all(
+        isinstance(step, dict)
+        and all(isinstance(step.get(name), kinds) for name, kinds in _STEP.items())
+        and _is_time(step.get("at"))
+        and (step.get("until") is None or _is_time(step["until"]))
+        for step in value
+    )

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from pipeline.errors import RelayWatchError
 from pipeline.shells.commands import COMMANDS, load
+from pipeline.shells.terminal import write
+from pipeline.texts import escaped
 
 RAN: Final = 0
 INCIDENT_OPEN: Final = 1
@@ -25,6 +27,9 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(COULD_NOT_RUN, f"{self.prog}: {message} ({self.prog} --help shows an example)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(escaped(message, but="\n"), file)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             said = f"{os.strerror(fault.errno)}: the output is not whole"
         # Where standard error is what has no room, the exit status has to say it.
         with suppress(OSError):
-            sys.stderr.write(f"relaywatch: {said}\n")
+            write(sys.stderr, f"relaywatch: {said}")
         return COULD_NOT_RUN
 
 
@@ -79,7 +84,7 @@ def _run(words: Sequence[str]) -> int:
         return load(arguments.command).run(arguments)
     except RelayWatchError as fault:
         sys.stdout.flush()
-        sys.stderr.write(f"relaywatch: {fault}\n")
+        write(sys.stderr, f"relaywatch: {fault}")
         return COULD_NOT_RUN
     except KeyboardInterrupt:
         sys.stderr.write("\nrelaywatch: interrupted\n")

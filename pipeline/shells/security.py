@@ -2,7 +2,9 @@
 anything is sent. Knows key files and passwords; knows no Kafka client and no setting's name."""
 
 import logging
+import shlex
 import ssl
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from pipeline.errors import RelayWatchError
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 """Kafka's words."""
 MECHANISMS: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+_OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
 _MOST_OCTETS: Final = 64 << 10
 """Of a file that holds a password: one that is longer is another file."""
 
@@ -169,9 +172,13 @@ def _file_faults(security: Security) -> Iterator[tuple[str, str]]:
                 yield name, f"{path} is a pipe, which can be read once only, and each connection reads it: give a file"
                 continue
             octets = Path(path).read_bytes()
+            mode = Path(path).stat().st_mode
         except OSError as fault:
             yield name, f"{path} cannot be read: {fault.strerror}"
             continue
+        is_secret = name.endswith("_password_file") or _holds_open_key(octets)
+        if is_secret and mode & _OTHERS:
+            yield name, f"every user of the machine may read or write {path}: chmod 600 {shlex.quote(path)}"
         if name.endswith("_password_file"):
             if not octets.rstrip(b"\r\n"):
                 yield name, f"{path} is empty"
@@ -202,6 +209,10 @@ def _tls_faults(security: Security) -> Iterator[tuple[str, str]]:
             yield "tls_key_file", f"{key} holds no key, or needs tls_key_password: {fault.reason or fault}"
     except (OSError, ValueError) as fault:
         yield "tls_cert_file", f"{security.tls_cert_file} cannot be used: {fault}"
+
+
+def _holds_open_key(octets: bytes) -> bool:
+    return b"PRIVATE KEY-----" in octets and b"ENCRYPTED" not in octets
 
 
 def _is_text(octets: bytes) -> bool:

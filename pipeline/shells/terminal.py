@@ -1,34 +1,60 @@
 """What people and programs see: text and tables on standard output, JSON Lines with --json, notes and progress on
-standard error. Knows the terminal and nothing of what is shown."""
+standard error. Knows the terminal and nothing of what is shown.
 
+Everything passes `write`: text from outside is text there, and cannot move a cursor or turn the direction of writing.
+"""
+
+import json
+import logging
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TextIO
 
 import orjson
+
+from pipeline.texts import escaped, first_control
 
 _BAR_CELLS: Final = 24
 _REDRAW_SECONDS: Final = 0.1
 
 
-def say(text: str = "") -> None:
-    """A line, or several, on standard output."""
-    sys.stdout.write(text + "\n")
+def write(stream: TextIO, text: str) -> None:
+    """Writes a line, or several; every other control character as its escape."""
+    stream.write(escaped(text, but="\n") + "\n")
+
+
+def say(text: str | Iterable[str] = "") -> None:
+    """Text of one line or several on standard output; or lines, in each of which a line end is a control like
+    others."""
+    write(sys.stdout, text if isinstance(text, str) else "\n".join(map(escaped, text)))
 
 
 def say_json(body: Any) -> None:
-    """One line of JSON on standard output."""
-    sys.stdout.write(orjson.dumps(body).decode() + "\n")
+    """One line of JSON on standard output. Characters that a terminal would act on are escaped as JSON escapes them."""
+    line = orjson.dumps(body).decode()
+    if first_control(line) is not None:
+        line = "".join(letter if first_control(letter) is None else json.dumps(letter)[1:-1] for letter in line)
+    write(sys.stdout, line)
 
 
 def note(text: str) -> None:
     """A line on standard error, in the form that faults have there."""
     sys.stdout.flush()
-    sys.stderr.write(f"relaywatch: {text}\n")
+    write(sys.stderr, f"relaywatch: {text}")
     sys.stderr.flush()
+
+
+class Formatter(logging.Formatter):
+    """Of log lines: a message is one line, whatever it holds. Only a traceback has several."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        return escaped(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return escaped(super().format(record), but="\n")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -47,7 +73,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else escaped(str(value))
 
 
 def _is_number(text: str) -> bool:
@@ -90,7 +116,7 @@ class Progress:
         part = min(1.0, done / self._total) if self._total else 1.0
         full = round(part * _BAR_CELLS)
         bar = "#" * full + "." * (_BAR_CELLS - full)
-        line = f"{self._what} [{bar}] {part:4.0%} {text}"
+        line = escaped(f"{self._what} [{bar}] {part:4.0%} {text}")
         # A line that wraps could not be drawn over.
         sys.stderr.write("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1].rstrip())
         sys.stderr.flush()

@@ -27,6 +27,8 @@ from pipeline.mission.table import Faults, Table, read_toml
 from pipeline.sight.ray import Relay
 from pipeline.sight.track import SECOND, Track, TrackPoint, from_profile
 
+MAX_RELAYS: Final = 100
+MAX_TRACK_POINTS: Final = 100_000
 FURTHEST: Final = 1e8
 """Metres of a coordinate or a height."""
 LONGEST: Final = 1e7
@@ -107,7 +109,7 @@ def load_request(text: str, *, where: str) -> Request:
 
 def _relays(table: Table) -> tuple[Relay, ...]:
     relays: list[Relay] = []
-    for one in table.tables("relays"):
+    for one in table.tables("relays", most=MAX_RELAYS):
         relay = Relay(
             name=one.name(), x=_metres(one, "x"), y=_metres(one, "y"), antenna_m=_metres(one, "antenna_m", least=0.0)
         )
@@ -143,7 +145,7 @@ def _metres(table: Table, key: str, default: float | None = None, *, least: floa
 def _track(table: Table) -> Track:
     """By `[flight]` or by `[[track]]`; with faults something that can be read on."""
     points: list[TrackPoint] = []
-    for one in table.tables("track"):
+    for one in table.tables("track", most=MAX_TRACK_POINTS):
         point = TrackPoint(one.moment("at"), _metres(one, "x"), _metres(one, "y"), _metres(one, "altitude_m"))
         if points and point.at <= points[-1].at:
             one.fault("at", "is not after the point before it")

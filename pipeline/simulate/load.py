@@ -17,6 +17,9 @@ E = TypeVar("E")
 
 AOS_IDLE_VCID: Final = 63
 SHORTEST_PERIOD_S: Final = 0.0001
+MAX_EVENTS: Final = 10_000
+"""Of each kind."""
+MAX_SEED: Final = 2**53
 
 _EVENTS: Final[dict[str, type[Any]]] = {
     "flights": said.Flight,
@@ -69,14 +72,14 @@ def load_scenario(
         merged = in_format(merged, frame_format)
     mission = build_mission(merged, where=f"{where} (mission {base} as changed here)", lines={})
     said_here: dict[str, Any] = {
-        key: tuple(_read(event, one) for one in table.tables(key)) for key, event in _EVENTS.items()
+        key: tuple(_read(event, one) for one in table.tables(key, most=MAX_EVENTS)) for key, event in _EVENTS.items()
     }
     said_here |= {key: _read(kind, table.table(key)) for key, kind in _TABLES.items()}
     said_here |= {
         "name": table.name(),
         "title": table.text("title"),
         "row": table.text("row", ""),
-        "seed": table.whole("seed", low=0, high=2**53),
+        "seed": table.whole("seed", low=0, high=MAX_SEED),
         "starts_at": table.moment("starts_at"),
         "boot_count": table.whole("boot_count", 41, low=0, high=65_000),
         "idle_share": table.number("idle_share", 0.05, least=0.0),

@@ -92,9 +92,17 @@ def test_every_published_port_is_bound_to_this_machine(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_image_is_pinned_to_a_full_version(service: str) -> None:
-    name, _, tag = SERVICES[service]["image"].rpartition(":")
-    assert name
-    assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag)
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", SERVICES[service]["image"])
+
+
+def test_every_image_of_others_is_pinned_by_digest_or_named_among_those_that_are_not() -> None:
+    """A tag can be given to another image; a digest is the image."""
+    security = (ROOT / "docs/security.md").read_text()
+    images = [service["image"] for name, service in SERVICES.items() if name not in OURS]
+    images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    by_tag = {image for image in images if "@sha256:" not in image}
+    assert len(by_tag) < len(set(images))
+    assert [image for image in sorted(by_tag) if f"`{image}`" not in security] == []
 
 
 def test_our_image_has_the_version_of_the_distribution() -> None:
@@ -282,7 +290,7 @@ def test_the_cluster_has_an_id_that_kafka_takes() -> None:
 
 
 def test_the_kafka_of_the_containers_is_the_kafka_of_the_tests() -> None:
-    assert SERVICES["kafka"]["image"].rpartition(":")[2] == KAFKA_COORDINATE.rpartition(":")[2]
+    assert SERVICES["kafka"]["image"].partition("@")[0].rpartition(":")[2] == KAFKA_COORDINATE.rpartition(":")[2]
 
 
 @pytest.mark.parametrize("service", SERVICES)

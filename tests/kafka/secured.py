@@ -65,6 +65,8 @@ def make_certificates(folder: Path) -> Certificates:
         plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
         (folder / f"{name}.pem").write_bytes(certificate)
+        for which in ("key", "both"):
+            (folder / f"{name}_{which}.pem").touch(mode=0o600)
         (folder / f"{name}_key.pem").write_bytes(plain)
         (folder / f"{name}_locked_key.pem").write_bytes(locked)
         (folder / f"{name}_both.pem").write_bytes(plain + certificate)

@@ -122,7 +122,7 @@ def test_a_recording_that_is_cut_off_is_published_up_to_there_and_the_rest_is_na
     spread = [listened("rover-a", at, at) for at in range(1, 40)]
     path = write(tmp_path / "cut.mcap", spread)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert replay(kafka, topics, str(path)) == 2
+    assert replay(kafka, topics, str(path)) == 0
     values = [value for _, _, value, _ in published(kafka, topics)]
     whole = [encode_record(record) for record in spread]
     assert 0 < len(values) - 1 < len(whole)

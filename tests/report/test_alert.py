@@ -2,10 +2,15 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.errors import RecordError
 from pipeline.report.alert import Alert, Episode, alert_of, read_alert
+from pipeline.report.statement import news, statement
 from pipeline.shells.files.resources import schemas_dir
+
+RAISED = "2024-01-18T12:00:33.000000000Z"
 
 
 def example() -> dict[str, Any]:
@@ -37,6 +42,11 @@ def test_a_field_that_a_later_version_wrote_is_passed_over():
         ("revision", "1"), ("revision", True), ("revision", None), ("state", "resolved"), ("severity", ["critical"]),
         ("known", "one"), ("known", [1]), ("episodes", [3]), ("episodes", [{}]), ("episodes", {}),
         ("confirmed", 0), ("raised_at", None), ("ended_at", 5), ("evidence", []), ("flight", 72),
+        ("raised_at", "x"), ("starts_at", "2024-13-01T00:00:00Z"), ("ended_at", "2024-01-18T12:00:00+01:00"),
+        ("known_at", "2024-01-18T12:00:00.0000000000Z"), ("episodes", [{"raised_at": "x", "ended_at": None}]),
+        ("people", []), ("people", {"history": 3}), ("people", {"history": [{}]}),
+        ("people", {"history": [{"what": "close", "id": "", "by": 1, "why": "", "refused": None, "at": RAISED}]}),
+        ("people", {"history": [{"what": "close", "id": "", "by": "", "why": "", "refused": None, "at": "x"}]}),
     ],
 )  # fmt: skip
 def test_a_field_of_another_type_is_named(name, value):
@@ -49,6 +59,23 @@ def test_a_field_that_is_not_there_is_named():
     del body["statement"]
     with pytest.raises(RecordError, match="alert has no statement"):
         alert_of(body)
+
+
+WRONG: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.just(RAISED)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=9), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(name=st.sampled_from(sorted(example())), value=WRONG)
+def test_whatever_stands_in_a_field_an_alert_is_refused_or_can_be_shown(name, value):
+    try:
+        alert = alert_of({**example(), name: value})
+    except RecordError:
+        return
+    assert news(alert)
+    assert statement(alert)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_without_any_setting_the_connection_is_in_the_clear_and_nothing_is_wrong
 
 def test_a_login_gives_the_client_its_user_and_password(tmp_path: Path) -> None:
     (tmp_path / "password").write_text(f"{HIDDEN}\r\n")
+    (tmp_path / "password").chmod(0o600)
     given = {
         "by value": Security(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password=Secret(HIDDEN)),
         "by file": Security(
@@ -46,6 +47,7 @@ def test_a_login_gives_the_client_its_user_and_password(tmp_path: Path) -> None:
 def test_a_password_file_is_read_anew_for_each_client(tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_text("old")
+    path.chmod(0o640)
     security = Security(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password_file=str(path))
     assert security.client_options()["sasl_plain_password"] == "old"
     path.write_text("new\n")
@@ -72,6 +74,7 @@ def test_a_fault_names_its_setting_and_what_to_do(fields: dict[str, object], fie
 def test_a_key_without_its_certificate_is_a_fault(tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.write_text("-----BEGIN PRIVATE KEY-----\n")
+    key.chmod(0o600)
     assert said(security_protocol="SSL", tls_key_file=str(key)) == {
         "tls_key_file": "a key is given without its certificate: give tls_cert_file too"
     }
@@ -83,8 +86,27 @@ def test_a_key_without_its_certificate_is_a_fault(tmp_path: Path) -> None:
 def test_a_password_file_that_holds_none_is_a_fault(tmp_path: Path, octets: bytes, words: str) -> None:
     path = tmp_path / "password"
     path.write_bytes(octets)
+    path.chmod(0o600)
     given = {"security_protocol": "SASL_SSL", "sasl_username": "u", "sasl_password_file": str(path)}
     assert words in said(**given)["sasl_password_file"]
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o644, 0o666])
+def test_a_password_or_key_that_every_user_may_read_is_refused_with_the_line_that_mends_it(
+    mode: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "pass word"
+    path.write_text(HIDDEN)
+    path.chmod(mode)
+    given = {"security_protocol": "SASL_SSL", "sasl_username": "u", "sasl_password_file": str(path)}
+    words = f"every user of the machine may read or write {path}: chmod 600 '{path}'"
+    assert said(**given) == {"sasl_password_file": words}
+    path.write_text("-----BEGIN PRIVATE KEY-----\n")
+    assert said(security_protocol="SSL", tls_cert_file=str(path)) == {"tls_cert_file": words}
+    path.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    assert words not in said(security_protocol="SSL", tls_cert_file=str(path)).values()
+    path.chmod(0o640)
+    assert "sasl_password_file" not in said(**given)
 
 
 def test_a_pipe_is_no_password_file_since_each_connection_reads_it(tmp_path: Path) -> None:

@@ -60,9 +60,12 @@ async def _print(arguments: argparse.Namespace, settings: Settings) -> None:
             if arguments.json:
                 say_json(asdict(alert))
             else:
-                say("\n".join(news(alert, read.get(alert.incident_id), width=shutil.get_terminal_size().columns)))
+                say(news(alert, read.get(alert.incident_id), width=shutil.get_terminal_size().columns))
                 say()
             read[alert.incident_id] = alert
             sys.stdout.flush()
+    if tally.unreadable:
+        records = "1 record" if tally.unreadable == 1 else f"{tally.unreadable} records"
+        note(f"{records} of {TOPICS['alerts'].full_name(settings.namespace)} passed over: no alert of relaywatch")
     if not read:
         note("no alert" + ("" if origins == ORIGINS else f" of {which}"))

@@ -52,12 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
         say_json(account.body())
     else:
         say(_text(account))
-    if fault is None and account.frames and not account.good:
-        fault = f"{arguments.file.name}: none of its {account.frames} frames is good: {_hint(arguments)}"
-    elif account.good * 2 < account.frames:
-        note(f"most of the {account.frames} frames are bad: {_hint(arguments)}")
     if fault is not None:
-        raise RecordingError(fault)
+        if not account.frames:
+            raise RecordingError(fault)
+        note(fault)
+    if account.frames and not account.good:
+        raise RecordingError(f"{arguments.file.name}: none of its {account.frames} frames is good: {_hint(arguments)}")
+    if account.good * 2 < account.frames:
+        note(f"most of the {account.frames} frames are bad: {_hint(arguments)}")
     return 0
 
 

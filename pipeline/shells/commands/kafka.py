@@ -1,13 +1,11 @@
 """`relaywatch kafka start | stop | status`."""
 
 import argparse
-import sys
-
-import orjson
 
 from pipeline.shells.ending import put_away_at_end
 from pipeline.shells.kafka.local import Broker
 from pipeline.shells.kafka.noted import kafka_status, start_kafka, stop_kafka
+from pipeline.shells.terminal import say, say_json
 
 EXAMPLE = """\
   $ relaywatch kafka start
@@ -27,18 +25,18 @@ def run(arguments: argparse.Namespace) -> int:
         broker = act()
     if arguments.json:
         body = None if broker is None else {"pid": broker.pid, "kafka": broker.bootstrap, "log": str(broker.log)}
-        sys.stdout.write(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE).decode())
+        say_json(body)
     else:
-        sys.stdout.write(_said(arguments.verb, broker))
+        say(_said(arguments.verb, broker))
     return 0
 
 
 def _said(verb: str, broker: Broker | None) -> str:
     if broker is None:
-        return "no Kafka of relaywatch runs on this machine\n"
+        return "no Kafka of relaywatch runs on this machine"
     if verb == "stop":
-        return f"Kafka at {broker.bootstrap} is stopped and its data is gone\n"
+        return f"Kafka at {broker.bootstrap} is stopped and its data is gone"
     return (
         f"Kafka runs at {broker.bootstrap} (process {broker.pid}, log {broker.log})\n"
-        f"use it with: export RELAYWATCH_KAFKA={broker.bootstrap}\n"
+        f"use it with: export RELAYWATCH_KAFKA={broker.bootstrap}"
     )

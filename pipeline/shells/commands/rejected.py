@@ -12,6 +12,7 @@ from pipeline.shells.kafka.clients import Cluster, log_for_people
 from pipeline.shells.kafka.rejections import Rejection, last_rejections
 from pipeline.shells.settings import load_settings
 from pipeline.shells.terminal import note, say, say_json, table
+from pipeline.texts import escaped
 from pipeline.topics import TOPICS
 
 EXAMPLE: Final = """\
@@ -65,17 +66,12 @@ def as_table(found: list[Rejection], width: int) -> str:
     ]
     taken = max(len(line) for line in table(_HEADS[:-1], rows).splitlines()) + 2
     room = max(width - taken, _LEAST_TEXT)
-    texts = [_cut(_printable(one.message), room) for one in found]
+    texts = [_cut(escaped(one.message), room) for one in found]
     return table(_HEADS, [(*row, text) for row, text in zip(rows, texts, strict=True)])
 
 
 def _shown(key: bytes | None) -> str | None:
-    return None if key is None else _cut(_printable(key.decode(errors="backslashreplace")), _KEY_SHOWN)
-
-
-def _printable(text: str) -> str:
-    """Whoever sent the record must not be able to write on the terminal."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return None if key is None else _cut(escaped(key.decode(errors="backslashreplace")), _KEY_SHOWN)
 
 
 def _cut(text: str, length: int) -> str:

@@ -85,7 +85,7 @@ async def _replay(arguments: argparse.Namespace, settings: Settings, speed: floa
         for fault in faults:
             note(fault)
         if not arguments.loop:
-            return 2 if faults else 0
+            return 0
         run = new_run(arguments.file.stem, arguments.origin)
     raise AssertionError("laps do not end")
 

@@ -73,8 +73,8 @@ class Intake:
             yield Origin("recording", 0, offset), record
 
     def close(self, source: Source) -> None:
-        """All records have passed: says what was found beside them. Raises RecordingError where the file is cut off, or
-        none could be taken."""
+        """All records have passed: says what was found beside them, and where the file is cut off. Raises
+        RecordingError where none could be taken: then nothing can be said."""
         for line in source.notes:
             note(line)
         for link, records in sorted(self.unknown_links.items()):
@@ -82,7 +82,9 @@ class Intake:
         for link, implausible in sorted(self.implausible.items()):
             note(f"link {link}: {implausible}")
         if source.cut_off is not None:
-            raise RecordingError(source.cut_off)
+            if not self.records:
+                raise RecordingError(source.cut_off)
+            note(source.cut_off)
         taken = self.records - self.unknown_links.total() - sum(one.records for one in self.implausible.values())
         if not taken and self.implausible:
             raise RecordingError(f"{source.path.name}: the times of none of its {self.records} records can all be true")

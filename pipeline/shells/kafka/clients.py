@@ -23,6 +23,7 @@ from pipeline.errors import RelayWatchError
 from pipeline.shells.kafka.reach import reachable
 from pipeline.shells.security import IN_THE_CLEAR, Security
 from pipeline.shells.settings import Settings
+from pipeline.shells.terminal import Formatter
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -210,5 +211,7 @@ class Cluster:
 def log_for_people() -> None:
     """For commands: our own warnings as notes on standard error, and none of the client library, which repeats itself
     for as long as a broker is away; what is wrong is said by the command."""
-    logging.basicConfig(format="relaywatch: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter("relaywatch: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -1,20 +1,19 @@
 """A person's command to Kafka, and what the workers made of it. Knows Kafka and the clock; decides nothing: what a
 command may do is decided where it is followed."""
 
-import base64
 import datetime as dt
 import difflib
 import uuid
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiokafka import TopicPartition
 
 from pipeline.commands import Command, IncidentCommand, decode_command, encode_command
-from pipeline.errors import RelayWatchError
+from pipeline.errors import RecordError, RelayWatchError
 from pipeline.metrics import ORIGINS
 from pipeline.mission.model import Mission
 from pipeline.mission.table import EPOCH
@@ -24,6 +23,7 @@ from pipeline.shells.kafka.access import access
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.kafka.lag import COMMANDS, LagError, taken_in_full
 from pipeline.shells.kafka.permissions import check_permissions
+from pipeline.shells.kafka.rejections import Rejection, read_rejection
 from pipeline.shells.kafka.subscribe import alerts
 from pipeline.shells.kafka.topics_admin import partitions_of_topic
 from pipeline.topics import TOPICS, TopicName, command_message, vehicle_partition
@@ -106,13 +106,20 @@ async def give(cluster: Cluster, namespace: str, mission: Mission, command: Comm
     except LagError:
         return Answer(taken=False)
     for value in await _since(cluster, namespace, "rejected", marks["rejected"]):
-        body = orjson.loads(value)
-        if command.id in (_decoded(body["headers"].get("ce_id")), _passed_on(body)):
-            raise GiveError(f"refused: {body['message']}")
+        rejection = read_rejection(value, 0)
+        if rejection is not None and command.id in (
+            rejection.headers.get("ce_id", b"").decode(errors="replace"),
+            _passed_on(rejection),
+        ):
+            raise GiveError(f"refused: {rejection.message}")
     if not isinstance(command, IncidentCommand):
         return Answer(taken=True)
     for value in await _since(cluster, namespace, "alerts", marks["alerts"]):
-        for step in (alert := read_alert(value)).people.get("history", ()):
+        try:
+            alert = read_alert(value)
+        except RecordError:
+            continue  # whoever wrote it: it answers no command
+        for step in alert.people.get("history", ()):
             if step["id"] == command.id and step["refused"]:
                 raise GiveError(f"refused: {step['refused']}")
             if step["id"] == command.id:
@@ -141,14 +148,10 @@ async def _since(cluster: Cluster, namespace: str, name: TopicName, marks: Mappi
     return values
 
 
-def _passed_on(body: Mapping[str, Any]) -> str:
+def _passed_on(rejection: Rejection) -> str:
     """The id of the command in a rejected record that was passed on before it was refused."""
     try:
-        inside = orjson.loads(_decoded(body["octets"]))
+        inside = orjson.loads(rejection.value)
     except orjson.JSONDecodeError:
         return ""
     return str(inside.get("id")) if isinstance(inside, dict) else ""
-
-
-def _decoded(text: str | None) -> str:
-    return base64.b64decode(text or "").decode(errors="replace")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Final
 
 from pipeline.errors import RelayWatchError
@@ -24,6 +25,8 @@ from pipeline.shells.kafka.jars import Progress, fetch_jars, progress_line
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
 FOLDER_PREFIX: Final = "relaywatch-kafka-"
+MARK: Final = "made-by-relaywatch"
+"""File in a broker's folder that says that this program made it, and under which name."""
 _OLDEST_JAVA: Final = 17
 _ROOM_OCTETS: Final = 1 << 20
 """With less than this Kafka stops, and its log may not say why: that is on the same disk."""
@@ -92,13 +95,27 @@ class Broker:
             return self.folder.encode() in Path(f"/proc/{self.pid}/cmdline").read_bytes()
         return False
 
+    def is_ours(self) -> bool:
+        """Whether its folder is one that `start_broker` made: named and marked so, owned by this user, and no link.
+        What is read of a broker from a file may name any folder."""
+        folder = Path(self.folder)
+        try:
+            found = folder.lstat()
+            return (
+                folder.is_absolute() and folder.name.startswith(FOLDER_PREFIX) and S_ISDIR(found.st_mode)
+                and found.st_uid == os.getuid() and (folder / MARK).read_text() == folder.name
+            )  # fmt: skip
+        except (OSError, ValueError):
+            return False
+
     def stop(self) -> None:
-        """SIGTERM, SIGKILL after STOP_SECONDS; then its folder goes."""
+        """SIGTERM, SIGKILL after STOP_SECONDS; then its folder goes, if it is one that was made here."""
         for sent in (signal.SIGTERM, signal.SIGKILL):
             if self.is_running():
                 os.kill(self.pid, sent)
                 _wait(lambda: not self.is_running(), STOP_SECONDS)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.is_ours():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def find_java() -> str:
@@ -154,7 +171,9 @@ def start_broker(
 
 def _new_folder() -> Path:
     try:
-        return Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+        (folder / MARK).write_text(folder.name)
+        return folder
     except OSError as fault:
         raise LocalKafkaError(
             f"Kafka has no folder for its data: {fault}. Name one that can be written: TMPDIR"

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from pipeline.shells.kafka.jars import progress_line
-from pipeline.shells.kafka.local import FOLDER_PREFIX, Broker, LocalKafkaError, start_broker
+from pipeline.shells.kafka.local import Broker, LocalKafkaError, start_broker
 from pipeline.shells.settings import state_folder
 
 
@@ -63,7 +63,8 @@ def _noted() -> Broker | None:
     known."""
     try:
         broker = Broker(**orjson.loads(_note().read_bytes()))
-        return broker if Path(broker.folder).name.startswith(FOLDER_PREFIX) else None
+        is_note = type(broker.pid) is int and broker.pid > 1 and isinstance(broker.folder, str) and broker.is_ours()
+        return broker if is_note else None
     except PermissionError as fault:
         raise LocalKafkaError(
             f"{_note()}: {fault.strerror}; it says which Kafka runs: ask as the user who started it, or name another "

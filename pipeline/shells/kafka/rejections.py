@@ -24,8 +24,10 @@ class Rejection:
     origin: Origin
     """Where the record stands that could not be taken."""
     key: bytes | None
+    headers: Mapping[str, bytes]
+    value: bytes
     octets: int
-    """Of its value."""
+    """Of its value, which may be kept in part."""
     body: Mapping[str, Any]
     """The whole of it, as it stands on the topic."""
 
@@ -64,6 +66,8 @@ def read_rejection(value: bytes, at: int) -> Rejection | None:
         return Rejection(
             at=at, reason=str(body["reason"]), message=str(body["message"]), origin=Origin(**body["origin"]),
             key=None if key is None else base64.b64decode(key), octets=int(body["length"]), body=body,
+            headers={name: base64.b64decode(text) for name, text in body["headers"].items()},
+            value=base64.b64decode(body["octets"]),
         )  # fmt: skip
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None

@@ -33,7 +33,7 @@ class Tally:
     repeated: int = 0
     """Revisions that had been handed over before."""
     unreadable: int = 0
-    """Records of the topic that are no alert."""
+    """Records of the topic that are no alert. The first is named in the log."""
 
 
 async def alerts(
@@ -102,7 +102,10 @@ class _Asked:
             alert = read_alert(record.value or b"")
         except RecordError as fault:
             self.tally.unreadable += 1
-            logger.warning("%s/%d@%d: %s", record.topic, record.partition, record.offset, fault)
+            if self.tally.unreadable == 1:
+                logger.warning(
+                    "%s/%d@%d is passed over, as all like it: %s", record.topic, record.partition, record.offset, fault
+                )
             return None
         if not self._wants(alert):
             return None

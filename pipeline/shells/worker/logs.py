@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from pipeline.shells.terminal import Formatter
+
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _LIBRARIES: Final = ("aiokafka", "faust", "mode")
 
@@ -49,7 +51,7 @@ class RateLimit:
 def log_to_stderr(level: int) -> None:
     """Set up the log of this process. Libraries say only what a person may need: warnings."""
     handler = logging.StreamHandler(sys.stderr)
-    formatter = logging.Formatter(_FORMAT)
+    formatter = Formatter(_FORMAT)
     formatter.converter = time.gmtime
     formatter.default_time_format, formatter.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
     handler.setFormatter(formatter)

@@ -205,7 +205,7 @@ class DecodeStage:
         return outgoing, samples
 
     def repeats(self, live: Live, parsed: Parsed) -> bool:
-        if isinstance(live.state, flow.LinkState) and not live.state.sessions.has_room(parsed.body):
+        if isinstance(live.state, flow.LinkState) and not flow.has_room(live.state, parsed.body, self.mission):
             raise RecordError(
                 "too_many_sessions",
                 f"session {parsed.body.session} would be one of more than {MOST_SESSIONS} of {parsed.owner.name} that "

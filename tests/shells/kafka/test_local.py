@@ -27,8 +27,8 @@ class Usage(NamedTuple):
     ids=["no room", "room"],
 )
 def test_a_kafka_that_ends_before_its_user_is_named_in_place_of_what_its_clients_say(free, said, tmp_path, monkeypatch):
-    folder = tmp_path / "broker"
-    folder.mkdir()
+    monkeypatch.setattr(local.tempfile, "tempdir", str(tmp_path))
+    folder = local._new_folder()
     (folder / "kafka.log").write_text("why\n")
     process = subprocess.Popen([sys.executable, "-c", "", str(folder)])
     monkeypatch.setattr(local, "start_broker", lambda *_: Broker(process.pid, "127.0.0.1:1", str(folder)))

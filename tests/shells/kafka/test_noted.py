@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from pipeline.shells.cli import main
 from pipeline.shells.kafka import noted
 from pipeline.shells.kafka.jars import DownloadError, fetch_jars
-from pipeline.shells.kafka.local import Broker, LocalKafkaError
+from pipeline.shells.kafka.local import FOLDER_PREFIX, MARK, Broker, LocalKafkaError
 from pipeline.shells.kafka.noted import kafka_status, start_kafka, stop_kafka
 
 Started = list[subprocess.Popen[bytes]]
@@ -26,6 +27,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
     def start_broker(progress: object) -> Broker:
         folder = tmp_path / f"relaywatch-kafka-{len(processes)}"
         folder.mkdir()
+        (folder / MARK).write_text(folder.name)
         processes.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", str(folder)]))
         broker = Broker(processes[-1].pid, "127.0.0.1:1", str(folder))
         while not broker.is_running():  # its words can be read a moment after it began
@@ -90,6 +92,43 @@ def test_a_broker_whose_note_could_not_be_written_is_stopped(started: Started, t
     (process,) = started
     assert not Broker(process.pid, "127.0.0.1:1", str(tmp_path / "relaywatch-kafka-0")).is_running()
     assert not (tmp_path / "relaywatch-kafka-0").exists()
+
+
+@pytest.mark.parametrize("mark", [None, "another", "itself"])
+@pytest.mark.parametrize("name", ["photos", FOLDER_PREFIX + "photos"])
+@pytest.mark.parametrize("act", [stop_kafka, start_kafka, kafka_status])
+def test_a_note_never_leads_to_a_folder_being_removed_that_no_broker_was_started_in(
+    act: Callable[[], Broker | None], name: str, mark: str | None, started: Started, tmp_path: Path
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "kept.jpg").write_bytes(b"kept")
+    if mark is not None:
+        (folder / MARK).write_text(name if mark == "itself" and name == "photos" else "another")
+    (tmp_path / "state").mkdir()
+    note = {"pid": 2**22 + 1, "bootstrap": "127.0.0.1:1", "folder": str(folder)}
+    (tmp_path / "state" / "kafka.json").write_bytes(orjson.dumps(note))
+    act()
+    assert (folder / "kept.jpg").read_bytes() == b"kept"
+
+
+def test_a_link_in_the_place_of_the_folder_is_not_followed(started: Started, tmp_path: Path) -> None:
+    broker = start_kafka()
+    folder, elsewhere = Path(broker.folder), tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    stop_kafka()
+    assert (elsewhere / MARK).exists()
+
+
+@pytest.mark.parametrize("field", [{"pid": "1"}, {"pid": -1}, {"folder": 3}, {"folder": "a\0b"}, {"folder": "../x"}])
+def test_a_note_of_wrong_values_is_no_note(field: dict[str, object], started: Started, tmp_path: Path) -> None:
+    broker = start_kafka()
+    note = {"pid": broker.pid, "bootstrap": "127.0.0.1:1", "folder": broker.folder, **field}
+    (tmp_path / "state" / "kafka.json").write_bytes(orjson.dumps(note))
+    assert kafka_status() is None
+    assert stop_kafka() is None
+    assert broker.is_running()
 
 
 def test_a_cache_that_cannot_be_written_is_named_with_the_variable_for_another() -> None:

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from pipeline import topics
-from pipeline.channels.sessions import MOST_SESSIONS
+from pipeline.channels.sessions import MOST_NAMES, MOST_SESSIONS, Sessions
 from pipeline.errors import STATE_UNUSABLE, RecordError
 from pipeline.mission.model import FrameFormat
-from pipeline.records import FramesReceived, Origin, Record, Run
+from pipeline.records import LISTENED_TO_COUNT, STRETCH, FramesReceived, Listened, Origin, Record, Run
 from pipeline.shells.worker.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, IDLE_SECONDS, Lives
 from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
 from pipeline.shells.worker.versions import Entry, Owner, Versions
@@ -380,6 +380,47 @@ def test_a_publisher_that_names_ever_new_sessions_is_stopped_and_those_that_are_
         ("too_many_sessions", MOST_SESSIONS), ("too_many_sessions", MOST_SESSIONS + 1),
     ]  # fmt: skip
     assert len(log.outgoing) == MOST_SESSIONS + 3
+
+
+@pytest.mark.parametrize("forged", [MOST_SESSIONS, MOST_NAMES + 5])
+def test_sessions_that_somebody_made_up_do_not_lock_out_the_receiver(forged: int) -> None:
+    """Each with one listening record and one record of frames that fail their check."""
+    records = [one for one in scenario_records("frames-late") if isinstance(one, FramesReceived | Listened)]
+    frames = next(one for one in records if isinstance(one, FramesReceived))
+    listened = next(
+        one for one in records if isinstance(one, Listened) and one.starts_at // STRETCH == one.ends_at // STRETCH
+    )
+    rubbish = replace(frames, octets=bytes(len(frames.octets)))
+
+    def of(record: Record, session: int, offset: int) -> Incoming:
+        message = topics.frames_message("relay", replace(record, session=session), RUN)
+        origin = Origin("relay.frames", 0, offset)
+        return Incoming(origin, message.key, message.value, dict(message.headers), STARTED + offset)
+
+    log = decode_log()
+    mine = frames.session
+    made_up = [
+        record for session in range(1, forged + 1) for record in ((listened, mine + session), (rubbish, mine + session))
+    ]
+    log.take([of(record, session, offset) for offset, (record, session) in enumerate(made_up)])
+    log.restart()
+    kept = len(log.outgoing)
+    log.take([of(frames, mine, len(made_up)), of(listened, mine, len(made_up) + 1)])
+    assert [b"reason" in one.message.value for one in log.outgoing[kept:]] == [False, False]
+    turned_away = sum(b"too_many_sessions" in one.message.value for one in log.outgoing)
+    assert turned_away == 2 * max(0, forged - MOST_NAMES)
+
+
+def test_a_receiver_takes_a_place_with_its_third_listening_record() -> None:
+    record = next(one for one in scenario_records("frames-late") if isinstance(one, Listened))
+    record = replace(record, starts_at=STRETCH, ends_at=STRETCH + 1)
+    sessions = Sessions()
+    for session in range(MOST_SESSIONS):
+        for _ in range(LISTENED_TO_COUNT):
+            assert sessions.has_room(replace(record, session=session), lambda: False)
+            sessions.take(replace(record, session=session), heard=False)
+    assert sessions.has_room(replace(record, session=0), lambda: False)
+    assert not sessions.has_room(replace(record, session=MOST_SESSIONS), lambda: True)
 
 
 def test_a_record_with_which_an_entry_of_state_would_outgrow_its_bound_is_rejected_and_the_others_go_on(
