@@ -14,9 +14,14 @@ from typing import Final, NamedTuple
 
 from pipeline.evidence.segments import Key, Touch
 from pipeline.evidence.stretches import ends_of
+from pipeline.records import SECOND
 
 _JITTER: Final = 0.25
 """Of an interval: a frame that came so much early or late is still the frame of its turn."""
+
+REPEATED_WITHIN: Final = SECOND
+"""A count that two receivers report within this is that of one frame. Their clocks have to agree to less than the
+interval between two frames where some are lost."""
 
 
 class Run(NamedTuple):
@@ -124,7 +129,7 @@ _NONE: Final = Totals(0, 0, 0)
 class RunMap:
     """(link, session, scid, vcid, live, modulus) → runs in ascending time."""
 
-    __slots__ = ("_gaps", "_touch", "gap", "runs", "totals")
+    __slots__ = ("_gaps", "_tolerances", "_touch", "gap", "runs", "totals")
 
     def __init__(self, gap: int, touch: Touch = lambda at: None) -> None:
         self.gap = gap
@@ -134,6 +139,16 @@ class RunMap:
         """What the runs of each key are together."""
         self._touch = touch
         self._gaps: dict[Key, Gaps] = {}
+        self._tolerances: dict[Key, int] = {}
+
+    def tolerate(self, key: Key) -> None:
+        """From now on several receivers report the frames of this key: what was said of it begins anew."""
+        self._tolerances[key] = REPEATED_WITHIN
+        for of_key in (self.runs, self.totals, self._gaps):
+            of_key.pop(key, None)
+
+    def is_tolerant(self, key: Key) -> bool:
+        return key in self._tolerances
 
     def add_frames(self, key: Key, modulus: int, times: Sequence[int], counts: Sequence[int]) -> None:
         """Join frames given in ascending time."""
@@ -141,14 +156,14 @@ class RunMap:
             self.add(key, modulus, run)
 
     def add(self, key: Key, modulus: int, run: Run) -> None:
-        row = self.runs.setdefault(key, [])
+        row, tolerance = self.runs.setdefault(key, []), self._tolerances.get(key, 0)
         at = len(row) if not row or run.first >= row[-1].first else bisect_right(row, run.first, key=_first_of)
         # Join with what stands on the left and on the right for as long as the counts go on.
         low = at
-        while low and (joined := self._join(row[low - 1], run, modulus)) is not None:
+        while low and (joined := self._join(row[low - 1], run, modulus, tolerance)) is not None:
             run, low = joined, low - 1
         high = at
-        while high < len(row) and (joined := self._join(run, row[high], modulus)) is not None:
+        while high < len(row) and (joined := self._join(run, row[high], modulus, tolerance)) is not None:
             run, high = joined, high + 1
         if high - low == 1 and row[low] == run:
             return
@@ -167,23 +182,31 @@ class RunMap:
             derived.forget(low if goes_on else max(0, low - 1))
         self._touch(run.first)
 
-    def _join(self, a: Run, b: Run, modulus: int) -> Run | None:
-        """The one run that two make, `a` not beginning after `b`; None where they are two."""
+    def _join(self, a: Run, b: Run, modulus: int, tolerance: int) -> Run | None:
+        """The one run that two make, `a` not beginning after `b`; None where they are two. `tolerance`: so far apart
+        in time two receivers may report one frame; 0 for a single receiver, which reports each frame once."""
         if b.first - a.last > self.gap:
             return None
+        interval = (a.last - a.first) / max(1, a.frames - 1)
         ahead = (b.first_count - a.first_count) % modulus
         if b.first > a.last:
-            if ahead != a.frames % modulus:
+            # Less than half a cycle lies between: the count alone says which frame it is.
+            ahead = a.frames - 1 + _signed(ahead - (a.frames - 1), modulus)
+            if not tolerance and ahead != a.frames:
                 return None
-            return Run(a.first, a.first_count, b.last, a.frames + b.frames)
-        # They overlap in time: the same frames again, in part or whole. A run longer than the modulus says the
-        # same count more than once; the time tells which is meant.
-        span = max(1, a.last - a.first)
-        expected = (b.first - a.first) * (a.frames - 1) / span
-        ahead += modulus * round((expected - ahead) / modulus)
-        if not 0 <= ahead < a.frames:
+        else:
+            # They overlap in time: the same frames again, in part or whole. A run longer than the modulus says the
+            # same count more than once; the time tells which is meant.
+            expected = (b.first - a.first) / interval if interval else 0.0
+            ahead += modulus * round((expected - ahead) / modulus)
+            if not tolerance and not 0 <= ahead < a.frames:
+                return None
+        if not -b.frames <= ahead <= a.frames:
             return None
-        return Run(a.first, a.first_count, max(a.last, b.last), max(a.frames, ahead + b.frames))
+        if tolerance and ahead < a.frames and abs(b.first - a.first - ahead * interval) > tolerance:
+            return None
+        first_count = a.first_count if ahead >= 0 else b.first_count
+        return Run(a.first, first_count, max(a.last, b.last), max(a.frames, ahead + b.frames) - min(0, ahead))
 
     def gaps(self, key: Key, period: float | None) -> "Gaps":
         """As `gaps_of` of the key's runs; only what changed since the last call is reckoned again."""
@@ -204,6 +227,11 @@ class RunMap:
                 if run.first >= ends_at:
                     break
                 yield key, run
+
+
+def _signed(difference: int, modulus: int) -> int:
+    """A difference of counts as the nearest of forward and backward."""
+    return (difference + modulus // 2) % modulus - modulus // 2
 
 
 def _first_of(run: Run) -> int:
@@ -237,6 +265,13 @@ def _gap_between(a: Run, b: Run, modulus: int, period: float | None) -> Gap | No
     missing = ahead + cycles * modulus - 1
     if missing < 0:  # the same count again within half a cycle: a repetition, not a loss
         return None
-    late = within_half and ahead > modulus - max(16, modulus // 4)
-    unlike = late or abs(ahead + cycles * modulus - elapsed / period) > max(modulus / 4, 3e9 / period)
-    return Gap(a.last, b.first, missing, max(0, ahead - 1), cycles > 0, unlike)
+    # A sender that paused goes on with the next counts, whatever the time; after more than half a cycle no count tells
+    # anything but how many are missing at the least.
+    near = ahead <= _window(modulus) or abs(ahead - elapsed / period) <= max(modulus / 4, 3e9 / period)
+    late = ahead > modulus - max(16, modulus // 4)
+    return Gap(a.last, b.first, missing, max(0, ahead - 1), cycles > 0, within_half and (late or not near))
+
+
+def _window(modulus: int) -> int:
+    """So far a count may go on for the frames between to be missing (FORMATS.md, W)."""
+    return modulus // 4 if modulus <= 1024 else 65_536

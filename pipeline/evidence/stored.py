@@ -71,9 +71,7 @@ def load(evidence: Evidence, name: str, value: Any) -> None:
         evidence.bins.load(link, int(number), value)
     elif kind == "runs":
         for key, *run in unpack(value):
-            key_tuple = _tuple(key)
-            evidence.runs.add(key_tuple, key_tuple[-1], Run(*run))
-            evidence.together.add(key_tuple[2:], key_tuple[-1], Run(*run))
+            evidence.add_run(_tuple(key), Run(*run))
     else:
         for field, items in unpack(value).items():
             place_of = getattr(evidence, field)

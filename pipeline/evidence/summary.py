@@ -41,7 +41,7 @@ from pipeline.evidence.losses import HeavyLoss, Measure, Stretch
 from pipeline.evidence.maxima import MaximumMap
 from pipeline.evidence.on_board import JoinedSamples
 from pipeline.evidence.readings import Grid
-from pipeline.evidence.runs import RunMap, runs_in
+from pipeline.evidence.runs import Run, RunMap, runs_in
 from pipeline.evidence.segments import Key, Segment, SegmentMap
 from pipeline.evidence.stretches import clock_stretches, instants, rows_of, sample_stretches
 from pipeline.evidence.views import Views
@@ -128,6 +128,8 @@ class Evidence:
         # two receivers heard count once, and where many of them are missing.
         self.together = RunMap(run_gap)
         """(scid, vcid, live, modulus) → runs, whatever link and session they came by."""
+        self._links_of: dict[Key, set[str]] = {}
+        """The same key → the links that heard the channel."""
         self._heavy_losses: dict[Key, HeavyLoss] = {}
         self.kept: dict[Hashable, Any] = {}
         """What rules keep of what they reckoned, to reckon less the next time. It decides nothing: without it they
@@ -243,8 +245,22 @@ class Evidence:
             self.telemetry.add((), *stretch)
         key = (link, session, channel.scid, channel.vcid, channel.live, modulus)
         for run in runs_in(times, channel.counts, modulus, self.runs.gap):
-            self.runs.add(key, modulus, run)
-            self.together.add(key[2:], modulus, run)
+            self.add_run(key, run)
+
+    def add_run(self, key: Key, run: Run) -> None:
+        """Join a run of counts, and what the vehicle's frames are by it."""
+        self.runs.add(key, key[-1], run)
+        channel = key[2:]
+        links = self._links_of.setdefault(channel, set())
+        links.add(key[0])
+        if len(links) == 1 or self.together.is_tolerant(channel):
+            self.together.add(channel, key[-1], run)
+            return
+        self.together.tolerate(channel)
+        for of_key, row in self.runs.runs.items():
+            if of_key[2:] == channel:
+                for known in row:
+                    self.together.add(channel, key[-1], known)
 
     def _absorb_samples(self, samples: Samples) -> None:
         place, rows = self.samples if samples.live else self.recorded, rows_of(samples)
@@ -292,10 +308,12 @@ class Evidence:
 
     def merge(self, other: "Evidence") -> None:
         """self ⊔ other, into self."""
-        for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, *GRID_FIELDS, "runs", "bins"):
+        for name in (*SEGMENT_FIELDS, *TOTAL_FIELDS, *GRID_FIELDS, "bins"):
             getattr(self, name).merge(getattr(other, name))
         self.joined.refresh()
-        self.together.merge(other.together)
+        for key, row in other.runs.runs.items():
+            for run in row:
+                self.add_run(key, run)
         self.views.stirred |= other.earth.segments.keys() | other.undelivered.segments.keys()
         for link in {key[0] for key in self.owed.values}:
             self._settle(link)

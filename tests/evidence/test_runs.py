@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.evidence.runs import Run, RunMap, gaps_of, period_of, runs_in
 from pipeline.records import SECOND
+from tests.evidence.test_stretches import channel, empty, telling
 
 P = SECOND // 10
 KEY = ("link", 0, 168, 0, True, 256)
@@ -37,6 +38,22 @@ def test_a_hole_of_exactly_256_frames_is_256_by_time_and_at_least_0_by_count() -
 def test_a_hole_of_255_frames_is_255_by_time() -> None:
     """The same count again: only time tells that it is not a repetition."""
     assert missing(run(0, 10), run(265, 10)) == [(255, 0, True)]
+
+
+def test_a_count_that_goes_on_over_a_long_pause_is_at_least_those_skipped_and_no_discontinuity() -> None:
+    """By 391 in 900 s, where 9,000 were due: a vehicle that slept sends on."""
+    last, first = run(0, 10), run(9 + 9000, 3)._replace(first_count=(9 + 391) % 256)
+    (gap,) = gaps_of([last, first], 256, P)
+    assert (gap.missing_at_least, gap.ambiguous, gap.unlike_time) == (134, True, False)
+    assert gap.missing % 256 == 134
+
+
+@pytest.mark.parametrize("modulus", [256, 1 << 24])
+def test_a_sender_that_paused_and_goes_on_with_the_next_counts_is_no_discontinuity(modulus: int) -> None:
+    """10 s of silence, in which it sent nothing."""
+    after = run(110, 10)._replace(first_count=12)
+    (gap,) = gaps_of([run(0, 10), after], modulus, P)
+    assert (gap.missing, gap.unlike_time) == (2, False)
 
 
 def test_without_a_period_a_gap_is_the_least_it_can_be_and_ambiguous() -> None:
@@ -131,3 +148,44 @@ def test_a_run_ends_where_the_next_count_does_not_follow_or_time_passed(
 
 def test_no_frames_make_no_run() -> None:
     assert list(runs_in([], [], 256, 0)) == []
+
+
+A, B = ("rover-a", 0, 168, 0, True, 256), ("rover-b", 0, 168, 0, True, 256)
+
+
+@given(
+    heard=st.lists(st.sampled_from(["", "a", "b", "ab", "ab", "ab"]), min_size=2, max_size=700),
+    late=st.integers(-P // 2, P // 2),
+    jitter=st.integers(0, P // 20),
+    seed=st.integers(0, 99),
+)
+def test_frames_that_two_relays_hear_count_once_in_whatever_order_they_come(
+    heard: list[str], late: int, jitter: int, seed: int
+) -> None:
+    """Cut into records of any length, in any order, and some of them twice."""
+    chance = random.Random(seed)
+    pieces = []
+    for key, link, offset in ((A, "a", 0), (B, "b", late)):
+        numbers = [number for number, by in enumerate(heard) if link in by]
+        while numbers:
+            cut = chance.randint(1, 40)
+            times = [number * P + offset + chance.randint(-jitter, jitter) for number in numbers[:cut]]
+            pieces.append((key, times, [number % 256 for number in numbers[:cut]]))
+            del numbers[:cut]
+    pieces += chance.sample(pieces, len(pieces) // 3)
+    chance.shuffle(pieces)
+    evidence = empty()
+    for (link, session, *_), times, counts in pieces:
+        frames = channel([(at, count, True) for at, count in zip(times, counts, strict=True)])
+        evidence.absorb(telling(link=link, session=session, channels=frames))
+    row = evidence.together.runs.get(A[2:], [])
+    numbers = [number for number, by in enumerate(heard) if by]
+    assert sum(one.frames for one in row) == len(numbers)
+    lost = sum(gap.missing for gap in gaps_of(row, 256, P))
+    assert not numbers or len(numbers) + lost == numbers[-1] - numbers[0] + 1
+
+
+def test_a_count_that_stands_still_hides_no_frame_of_a_single_relay() -> None:
+    evidence = empty()
+    evidence.absorb(telling(link="rover-a", session=0, channels=channel([(n * P, 7, True) for n in range(50)])))
+    assert sum(one.frames for one in evidence.together.runs[A[2:]]) == 50

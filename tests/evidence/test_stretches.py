@@ -33,9 +33,9 @@ def empty() -> Evidence:
     return Evidence(mission().vehicles[0], mission())
 
 
-def telling(**columns: Any) -> Telemetry:
+def telling(link: str = "rover-a", session: int = 0, **columns: Any) -> Telemetry:
     return Telemetry(
-        vehicle=mission().vehicles[0].name, link=mission().links[0].name, session=0, sequence=0, kind="received",
+        vehicle=mission().vehicles[0].name, link=link, session=session, sequence=0, kind="received",
         origin=Origin("relay.frames", 0, 0), earth_receive_time=0, **columns,
     )  # fmt: skip
 

@@ -114,4 +114,4 @@ def _accounts(analysis: Analysis) -> Iterator[str]:
         for name, channel in sorted(facts.get("channels", {}).items())
     ]
     if channels:
-        yield table(("link", "SCID", "VCID", "received", "gaps", "missing", "restarts"), channels)
+        yield table(("link", "SCID", "VCID", "received", "gaps", "missing", "discontinuities"), channels)

@@ -24,7 +24,7 @@ EXAMPLE: Final = """\
   good            946
   bad:fecf          4
 
-  SCID  VCID  received  gaps  missing  repeated  restarts  first count  last count
+  SCID  VCID  received  gaps  missing  repeated  discontinuities  first count  last count
   ----  ----  --------  ----  -------  --------  --------  -----------  ----------
    168     0       946     6       17         0         0      2950967     2951929"""
 
@@ -126,7 +126,17 @@ def _text(account: Account) -> str:
     parts.append(table(("disposition", "frames"), [row for row in words if row[1]]))
     if account.channels:
         several = len({one.link for one in account.channels}) > 1
-        heads = ["SCID", "VCID", "received", "gaps", "missing", "repeated", "restarts", "first count", "last count"]
+        heads = [
+            "SCID",
+            "VCID",
+            "received",
+            "gaps",
+            "missing",
+            "repeated",
+            "discontinuities",
+            "first count",
+            "last count",
+        ]
         rows = [
             [one.scid, one.vcid, one.received, one.gaps, one.missing, one.repeated, one.discontinuities,
              str(one.first_count), str(one.last_count)]
