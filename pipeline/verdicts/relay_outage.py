@@ -78,8 +78,8 @@ def outages_of(picture: Picture, session: Session) -> list[Outage]:
 
 
 def _without_a_word(picture: Picture, link: str) -> Iterator[Outage]:
-    """Sessions that say nothing more, not even their end: until the link's next session begins, or as long as the link
-    is given up."""
+    """Sessions that say nothing more, not even their end, while another link goes on: until the link's next session
+    begins, or as long as the link is given up."""
     sessions = [session for session in picture.sessions if session.link == link]
     silent = round(picture.timers.relay_silent_seconds * SECOND)
     for session, following in zip(sessions, [*sessions[1:], None], strict=True):
@@ -91,7 +91,7 @@ def _without_a_word(picture: Picture, link: str) -> Iterator[Outage]:
         ended_at = None
         if following is not None:
             after = picture.evidence.earth.of(following)
-            if not after or after[0].first - arrivals[-1].last <= picture.given_up_after:
+            if not after or not _others_went_on(picture, link, arrivals[-1].last, after[0].first):
                 continue
             ended_at = after[0].first
         elif link not in picture.given_up:
@@ -100,6 +100,16 @@ def _without_a_word(picture: Picture, link: str) -> Iterator[Outage]:
             reached + silent, ended_at, reached,
             f"nothing has been delivered since {instant(arrivals[-1].last)} (earth time), and no end of the data",
         )  # fmt: skip
+
+
+def _others_went_on(picture: Picture, link: str, silent_since: int, until: int) -> bool:
+    """Whether another link still said something when this one had been silent for long enough to be given up. Earth
+    time."""
+    given_up_at = silent_since + picture.given_up_after
+    return any(
+        key[0] != link and arrival.last > given_up_at and arrival.first < until
+        for key, arrival in picture.evidence.earth.items()
+    )
 
 
 def _without_holes(gaps: Sequence[Outage], holes: Sequence[Outage]) -> list[Outage]:

@@ -80,7 +80,7 @@ def test_a_person_sees_tables(shared_data, capsys):
     assert out.startswith(
         "590 frames\n\ndisposition  frames\n-----------  ------\ngood            432\nduplicate       158\n"
     )
-    assert "  86     2       590     7      258       158         0            8         185\n" in out
+    assert "  86     2       590     7      258       158                0            8         185\n" in out
     assert "\nAPID  packets\n" in out
 
 
