@@ -21,6 +21,7 @@ watch       STAGE TWO: telemetry to evidence to verdict to what is news; and wha
 outputs     what `watch` publishes: revisions of incidents, facts of flights
 heartbeat   what a worker says of itself: its mission, its partitions, how far it is
 flow        THE FLOW ON ONE SCREEN: decode, watch and obey. Read this first.
+set_aside   which of the records that cannot be taken are kept, which run is passed over
 topics      every topic: name, key, partitions, schema
 metrics     every metric as data
 measures    what passes and what is known, as samples of those metrics

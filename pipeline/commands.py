@@ -96,6 +96,11 @@ class RemoveEntry(PlanCommand):
     entry: EntryKind
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRun(Command):
+    """Take a run again that is set aside: the one of the record itself."""
+
+
 KINDS: Final[dict[type[Command], str]] = {
     Acknowledge: "acknowledge",
     Shelve: "shelve",
@@ -104,6 +109,7 @@ KINDS: Final[dict[type[Command], str]] = {
     SetWindow: "set_window",
     SetExpectedLoss: "set_expected_loss",
     RemoveEntry: "remove_entry",
+    ResumeRun: "resume_run",
 }
 """Class → the word on the topic."""
 _CLASSES: Final = {kind: command for command, kind in KINDS.items()}
@@ -251,6 +257,8 @@ def decode_given(value: bytes) -> Given:
     """The inverse of `encode_given`. Raises ValueError, TypeError, KeyError or RecordError where it is not that."""
     body: dict[str, Any] = orjson.loads(value)
     command = read_command(body["command"], body["id"])
+    if isinstance(command, ResumeRun):
+        raise ValueError("to take a run again is nothing that a vehicle's state could follow")
     if type(body["id"]) is not str or type(body["vehicle"]) is not str:
         raise ValueError(f"command {body['id']!r:.60} is not of a vehicle: {body['vehicle']!r:.60}")
     try:

@@ -45,6 +45,7 @@ REJECTIONS: Final = (
     "refused_command",
     "program_fault",
     REASON_STATE_UNUSABLE,
+    "set_aside",
 )
 
 
@@ -184,7 +185,7 @@ TAKEN: Final = Metric(
 )  # fmt: skip
 REJECTED: Final = Metric(
     name="relay_records_rejected_total", kind="counter", labels=("reason",),
-    help="Records that could not be taken and went to the rejected topic.",
+    help="Records that could not be taken; the rejected topic has each whole, or in a range of offsets.",
 )  # fmt: skip
 REPEATED: Final = Metric(
     name="relay_records_repeated_total", kind="counter", labels=("stage",),
@@ -197,6 +198,10 @@ REJECTED_RATIO: Final = Metric(
 STATE_UNUSABLE: Final = Metric(
     name="relay_state_unusable", kind="gauge", labels=("stage", "subject", "run"), absent=True,
     help="1 while the state of a link or vehicle in a run is set aside: it cannot be used. run is empty when live.",
+)  # fmt: skip
+RUNS_SET_ASIDE: Final = Metric(
+    name="relay_runs_set_aside", kind="gauge", labels=("origin",),
+    help="Runs of this worker's partitions that are set aside, since nothing of them was good.",
 )  # fmt: skip
 LAG: Final = Metric(
     name="relay_consumer_lag_records", kind="gauge", labels=("topic", "partition"), absent=True,
@@ -237,8 +242,8 @@ METRICS: Final = (
     FRAMES, LATE, LINK_STATE, IN_CONTACT, WATERMARK, SIGNAL_LEVEL, LATENESS, LINK_REJECTED, CLOCK_AHEAD,
     MISSING, GAPS, EXPECTED, WINDOW_OPEN, LAST_FRAME, PHASE, ALTITUDE, FLIGHT_INFO,
     INCIDENTS_OPENED, INCIDENTS_ACTIVE, INCIDENTS_BY_STATE, RAISED_AT, CLOSED_AT,
-    TAKEN, REJECTED, REPEATED, REJECTED_RATIO, STATE_UNUSABLE, LAG, PROGRESS, LOOP_LAG, PROCESSING, BATCH, DELIVERY,
-    READY, BUILD,
+    TAKEN, REJECTED, REPEATED, REJECTED_RATIO, STATE_UNUSABLE, RUNS_SET_ASIDE, LAG, PROGRESS, LOOP_LAG, PROCESSING,
+    BATCH, DELIVERY, READY, BUILD,
 )  # fmt: skip
 
 

@@ -28,7 +28,9 @@ from pipeline.records import (
     Record,
     Run,
     encode_record,
+    read_fields,
 )
+from pipeline.set_aside import KEPT_A_SECOND, SET_ASIDE, SET_ASIDE_AFTER, Range
 from pipeline.telemetry import Telemetry, encode_telemetry
 from pipeline.texts import first_control
 
@@ -76,7 +78,7 @@ TOPICS: Final[dict[TopicName, Topic]] = {
     for topic in (
         Topic(
             name="frames", key="link", partitions=4, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
-            schemas={kind: f"frames.{kind}" for kind in _RECORD_KINDS}, retention_octets=_ROOMY,
+            schemas={kind: f"frames.{kind}" for kind in (*_RECORD_KINDS, "resumed")}, retention_octets=_ROOMY,
             max_message_octets=5 << 20,
         ),
         Topic(
@@ -95,7 +97,8 @@ TOPICS: Final[dict[TopicName, Topic]] = {
         ),
         Topic(
             name="rejected", key="as it came", partitions=1, cleanup_policy="delete", retention_ms=30 * _DAY_MS,
-            schemas={"record": "rejected"}, max_message_octets=8 << 20,
+            schemas={"record": "rejected", "range": "rejected.range", "resumed": "rejected.range"},
+            max_message_octets=8 << 20,
         ),
         Topic(
             name="commands", key="vehicle", partitions=4, cleanup_policy="delete", retention_ms=FOR_EVER,
@@ -355,6 +358,73 @@ def heartbeat_message(namespace: str, beat: Heartbeat) -> Message:
 
 def vehicle_of(output: Output) -> str:
     return output.vehicle if isinstance(output, Flight) or output.vehicle else output.subject
+
+
+class Resumed(NamedTuple):
+    """What a record of the frames topic says that has a run taken again."""
+
+    run: Run
+    command: str
+    """The id of the command."""
+
+
+RESUMED_TYPE: Final = b"org.relaywatch.frames.resumed.v1"
+
+
+def resumed_message(namespace: str, command: Command, run: Run, partition: int) -> Message:
+    """A person's command on its way to `decode`, in the order of the frames."""
+    envelope = Envelope(
+        topic="frames", kind="resumed", id=f"{command.id}/{partition}", source="relaywatch/people", subject=run.id,
+        time=rfc3339(command.at) or "", run=run, content_type=JSON,
+    )  # fmt: skip
+    body = {"command": command.id, "by": command.by, "why": command.why, "at": rfc3339(command.at)}
+    return _message(namespace, run.id, orjson.dumps(body), envelope)
+
+
+def read_resumed(headers: Mapping[str, bytes], value: bytes | None) -> Resumed | None:
+    """None of a record that does not say it."""
+    if headers.get("ce_type") != RESUMED_TYPE:
+        return None
+    try:
+        return Resumed(read_headers(headers).run, f"{read_fields(value or b'', 'resumption')['command']:.100}")
+    except (RecordError, KeyError, ValueError):
+        return None
+
+
+def range_message(namespace: str, topic: str, partition: int, passed_over: Range) -> Message:
+    """Records of a partition that are named by their offsets alone; its time is Kafka's timestamp of the last."""
+    place = f"{topic}/{partition}@{passed_over.first}-{passed_over.last}"
+    envelope = Envelope(
+        topic="rejected", kind="resumed" if passed_over.command else "range",
+        id=f"{place}/{passed_over.command or passed_over.reason}", source="relaywatch/worker",
+        subject=passed_over.reason, time=rfc3339(passed_over.ended_at) or "",
+        run=Run(id=passed_over.run, origin=passed_over.origin), content_type=JSON,
+    )  # fmt: skip
+    body = {
+        "reason": passed_over.reason, "message": _range_in_words(passed_over), "run": passed_over.run,
+        "origin": {"topic": topic, "partition": partition, "offset": passed_over.first},
+        "last_offset": passed_over.last, "records": passed_over.records, "why": passed_over.why,
+        "command": passed_over.command or None,
+    }  # fmt: skip
+    return _message(namespace, passed_over.run, orjson.dumps(body), envelope)
+
+
+def _range_in_words(passed_over: Range) -> str:
+    offsets = f"between offsets {passed_over.first} and {passed_over.last}"
+    if passed_over.command:
+        return (
+            f"run {passed_over.run!r} is taken again from offset {passed_over.last + 1} on; of its "
+            f"{passed_over.records} records {offsets} none was taken"
+        )
+    if passed_over.reason == SET_ASIDE:
+        return (
+            f"run {passed_over.run!r} is set aside, since none of its last {SET_ASIDE_AFTER} records was good: "
+            f"{passed_over.records} more {offsets} were passed over. With the cause mended: relaywatch rejected resume"
+        )
+    return (
+        f"{passed_over.records} records of no known link or vehicle {offsets} are not kept: of more than "
+        f"{KEPT_A_SECOND} a second only their offsets are"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from pipeline.commands import (
     Command,
     Given,
     RemoveEntry,
+    ResumeRun,
     SetExpectedLoss,
     SetWindow,
     Shelve,
@@ -54,6 +55,7 @@ ALL: tuple[Command, ...] = (
     ),
     RemoveEntry(**ABOUT, name="e", entry="expected_loss"),
 )  # fmt: skip
+OF_A_RUN = ResumeRun(**ABOUT)
 SCHEMAS = {
     name: jsonschema_rs.validator_for(orjson.loads((schemas_dir() / f"{name}.json").read_bytes()))
     for name in ("commands", "telemetry.command")
@@ -86,7 +88,7 @@ def test_a_command_comes_back_from_its_octets(command: Command) -> None:
 
 
 def test_there_is_one_of_every_kind_here_and_the_topic_has_all_kinds() -> None:
-    assert {kind_of(command) for command in ALL} == set(KINDS.values()) == set(TOPICS["commands"].schemas)
+    assert {kind_of(command) for command in (*ALL, OF_A_RUN)} == set(KINDS.values()) == set(TOPICS["commands"].schemas)
 
 
 @pytest.mark.parametrize("command", ALL, ids=kind_of)
@@ -108,7 +110,16 @@ def test_a_command_nested_as_deep_as_json_may_be_is_undecodable(field: str, nest
     assert refused(value) == f"undecodable: command: {field!r} holds an array or an object; no field of ours does"
 
 
-@pytest.mark.parametrize("command", ALL, ids=kind_of)
+def test_a_command_of_a_run_is_on_its_topic_and_never_reaches_a_vehicle_s_state() -> None:
+    assert decode_command(encode_command(OF_A_RUN), "c1", MISSION) == OF_A_RUN
+    SCHEMAS["commands"].validate(body(OF_A_RUN))
+    passed = encode_given(Given(vehicle="ingenuity", origin=Origin("relay.commands", 1, 7), command=OF_A_RUN))
+    assert not SCHEMAS["telemetry.command"].is_valid(orjson.loads(passed))
+    with pytest.raises(ValueError, match="nothing that a vehicle's state could follow"):
+        decode_given(passed)
+
+
+@pytest.mark.parametrize("command", (*ALL, OF_A_RUN), ids=kind_of)
 def test_a_part_that_belongs_to_another_kind_is_refused_by_schema_and_code(command: Command) -> None:
     others = {"incident_id": "i", "until": body(ALL[1])["until"], "link": "rover-a", "entry": "window", "below_m": 1.0}
     for key, value in others.items():
@@ -169,7 +180,7 @@ def test_whatever_octets_come_are_refused_and_crash_nothing(value: bytes) -> Non
     | st.just({"a": [1]}),
 )
 def test_a_part_of_any_type_is_taken_or_refused(kind: str, key: str, value: Any) -> None:
-    command = next(one for one in ALL if kind_of(one) == kind)
+    command = next(one for one in (*ALL, OF_A_RUN) if kind_of(one) == kind)
     changed = orjson.dumps(body(command) | {key: value})
     reason, again = "", b""
     try:

@@ -52,17 +52,6 @@ class RecentShare(NamedTuple):
         """0 to 1; 0 before the first record."""
         return self.rejected / self.records if self.records else 0.0
 
-    def exceeds(self, limit: float) -> bool:
-        """Whether more than `limit` of a whole window was rejected."""
-        return self.records >= WINDOW_RECORDS and self.share > limit
-
-    def to_json(self) -> list[list[int]]:
-        return [list(one) for one in self.lots]
-
-    @classmethod
-    def from_json(cls, lots: list[list[int]]) -> "RecentShare":
-        return cls(tuple(Lot(*one) for one in lots))
-
 
 def after_batch(
     shares: Mapping[int, RecentShare], came: Iterable[int], rejected: Iterable[int], now: int

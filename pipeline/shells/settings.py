@@ -18,6 +18,7 @@ from pipeline.shells.security import IN_THE_CLEAR, MECHANISMS, NO_SECRET, PROTOC
 PREFIX: Final = "RELAYWATCH_"
 _NAMESPACE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SERVER: Final = re.compile(r"([\w.-]+|\[[\w:.%]+\]):(?P<port>\d{1,5})")
+LOG_FORMATS: Final = ("text", "json")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -105,16 +106,6 @@ def _session(value: str) -> float:
     return seconds
 
 
-def _share(value: str) -> float:
-    try:
-        share = float(value)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise ValueError("give a share above 0 and at most 1, for example 0.5; 1 never stops")
-    return share
-
-
 def _yes(value: str) -> bool:
     words = {"true": True, "false": False}
     if value.lower() not in words:
@@ -125,6 +116,12 @@ def _yes(value: str) -> bool:
 def _log_level(value: str) -> str:
     if value.lower() not in _LOG_LEVELS:
         raise ValueError(f"give one of {', '.join(_LOG_LEVELS)}")
+    return value.lower()
+
+
+def _log_format(value: str) -> str:
+    if value.lower() not in LOG_FORMATS:
+        raise ValueError(f"give one of {', '.join(LOG_FORMATS)}")
     return value.lower()
 
 
@@ -177,13 +174,11 @@ class Settings:
     stalled_after: float = _setting(
         60.0, _seconds, "seconds without progress, while records wait, after which a worker is started again"
     )
-    rejected_share: float = _setting(
-        0.5, _share, "share of the last 200 records of a partition; where more are rejected a worker stops; 1: never"
-    )
     replace_mission: bool = _setting(
         False, _yes, "whether the workers that run have an older version of this mission, and are being replaced"
     )
     log_level: str = _setting("info", _log_level, "least severity that is logged")
+    log_format: str = _setting("text", _log_format, "text, or json: an object a line")
     security_protocol: str = _setting("PLAINTEXT", _protocol, "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
     sasl_mechanism: str = _setting("SCRAM-SHA-512", _mechanism, "SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN")
     sasl_username: str = _setting("", str, "who logs in at Kafka")

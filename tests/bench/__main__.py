@@ -29,12 +29,13 @@ from pipeline.shells.files.recording import RecordingWriter
 from pipeline.shells.terminal import note, say
 from tests.bench import stream
 from tests.bench.flights import flights, long_flight
+from tests.bench.flood import flood
 from tests.bench.kafka import on_kafka
 from tests.bench.single import single
 
 FRAMES: Final = 60_000
 ROUNDS: Final = 3
-PARTS: Final = ("speed", "single", "memory", "long", "kafka", "flights")
+PARTS: Final = ("speed", "single", "memory", "long", "kafka", "flood", "flights")
 GIBIBYTE: Final = 1 << 30
 
 
@@ -52,7 +53,14 @@ def main() -> int:
     wanted = arguments.parts or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    work_of = {"speed": speed, "single": single, "memory": memory, "long": long_flight, "kafka": on_kafka}
+    work_of = {
+        "speed": speed,
+        "single": single,
+        "memory": memory,
+        "long": long_flight,
+        "kafka": on_kafka,
+        "flood": flood,
+    }
     for part, work in work_of.items():
         if part in wanted:
             work()

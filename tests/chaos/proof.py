@@ -1,6 +1,8 @@
 """Whether nothing was lost and nothing said twice: what stands on the topics, against what the pure functions make of
 the same log. Knows no fault: the check is the same whatever was done to workers and broker."""
 
+import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from pipeline.telemetry import decode_telemetry
 from pipeline.topics import TOPICS, TopicName
 from tests.kafka.cluster import check_record, ends_of, found_in, read_raw
 
+_SAID_SECONDS: Final = 60.0
 _TOPICS: Final[tuple[TopicName, ...]] = ("frames", "telemetry", "alerts", "flights", "rejected")
 
 Marks = Mapping[TopicName, Mapping[TopicPartition, int]]
@@ -57,7 +60,7 @@ async def prove(
     }
     for record in log["rejected"]:
         check_record("rejected", record)
-    refused = Counter(orjson.loads(one.value)["reason"] for one in _once(log["rejected"]).values())
+    refused = refusals(log["rejected"])
     assert refused == Counter(rejected or {}), f"rejected: {dict(refused)}"
 
     ours = {name: [one for one in found if _run_of(one) == run.id] for name, found in log.items()}
@@ -78,6 +81,28 @@ async def prove(
         repeated={name: len(ours[name]) - len(once[name]) for name in ("telemetry", "alerts", "flights")},
         digest=said.digest,
     )  # fmt: skip
+
+
+def refusals(records: Iterable[Any]) -> Counter[str]:
+    """Reason → how many records were refused for it, each kept whole or in a range of offsets."""
+    refused = Counter[str]()
+    for one in _once(records).values():
+        body = orjson.loads(one.value)
+        if "last_offset" not in body:
+            refused[body["reason"]] += 1
+        elif body["command"] is None:
+            refused.update(body["why"] or {body["reason"]: body["records"]})
+    return refused
+
+
+async def wait_until_said(kafka: str, namespace: str, since: Marks, rejected: Mapping[str, int]) -> None:
+    """Until the workers have said of every record that was passed over where it stands; those that fail are said to."""
+    deadline = time.monotonic() + _SAID_SECONDS
+    topic = TOPICS["rejected"].full_name(namespace)
+    while refusals(await read_raw(kafka, topic, since["rejected"])).total() < sum(rejected.values()):
+        if time.monotonic() > deadline:
+            return
+        await asyncio.sleep(0.5)
 
 
 def _run_of(record: Any) -> str:

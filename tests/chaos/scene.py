@@ -52,7 +52,6 @@ class Scene:
             sys.executable, "-m", "tests.chaos.worker", "--kafka", self.kafka, "--namespace", self.namespace,
             "--mission", str(self.mission_file), "--instance", name, "--metrics-port", "0", *self.more,
             "--session-seconds", str(_SESSION_SECONDS), "--stalled-after", str(_STALLED_SECONDS),
-            "--rejected-share", "1",  # a partition that should be empty gets nothing but rubbish
         ]  # fmt: skip
         self.workers[name] = stack.enter_context(process(command, folder))
         self._stacks[name] = stack

@@ -22,13 +22,14 @@ from aiokafka import AIOKafkaProducer
 
 from pipeline import topics
 from pipeline.mission.model import Mission
-from pipeline.records import Record, Run
+from pipeline.records import Listened, Record, Run
+from pipeline.set_aside import SET_ASIDE, SET_ASIDE_AFTER
 from pipeline.shells.kafka.clients import Cluster, log_for_people
 from pipeline.shells.kafka.topics_admin import create_topics
 from pipeline.shells.terminal import note, say
 from pipeline.topics import TOPICS, Message
 from tests.chaos.memory import Memory, growth
-from tests.chaos.proof import Proof, marks, prove
+from tests.chaos.proof import Proof, marks, prove, wait_until_said
 from tests.chaos.scene import Scene, scene
 from tests.chaos.stream import Stream, stream
 from tests.chaos.worker import SHORT_RUNS
@@ -121,6 +122,7 @@ def _one_run(running: Scene, seed: int, name: str, chance: random.Random, faults
     if failed:
         raise failed[0]
     asyncio.run(wait_until_done(running.kafka, NAMESPACE, running.workers[STEADY], _DONE_SECONDS))
+    asyncio.run(wait_until_said(running.kafka, NAMESPACE, since, traffic.rejected))
     return asyncio.run(
         prove(running.kafka, NAMESPACE, traffic.records, made.mission, run, since=since, rejected=traffic.rejected)
     )
@@ -137,18 +139,22 @@ def _faults(running: Scene) -> Sequence[tuple[str, Callable[[], str]]]:
 
 
 def _traffic(made: Stream, run: Run, chance: random.Random) -> Traffic:
-    """The stream with a pass delivered late, records that come twice, and rubbish."""
+    """The stream with a pass delivered late, records that come twice, and rubbish; in the midst of it a replay for
+    another mission, which is set aside, and a flood of one octet each under the key of no link or of a live one."""
     traffic = Traffic()
+    bursts = {chance.randrange(len(made.records)): burst for burst in (_stray, _flood)}
     held, waiting = _held_back(made.records, chance), list(made.records)
     order = [one for place, one in enumerate(waiting) if place not in held]
     order += [one for place, one in enumerate(waiting) if place in held]
-    for record in order:
+    for place, record in enumerate(order):
+        if place in bursts:
+            bursts[place](traffic, chance, run)
         traffic.records.append(record)
         traffic.sent.append(_sent(record, made.mission, run))
         if chance.random() < REPEATED:
             traffic.sent.append(_sent(chance.choice(traffic.records[-200:]), made.mission, run))
         if chance.random() < RUBBISH:
-            reason, sent = _rubbish(chance, traffic.sent[-1])
+            reason, sent = _rubbish(chance, traffic.sent[-1], run)
             traffic.rejected[reason] += 1
             traffic.sent.append(sent)
     return traffic
@@ -166,12 +172,25 @@ def _sent(record: Record, mission: Mission, run: Run) -> Sent:
     return Sent(topics.frames_message(NAMESPACE, record, run), topics.link_partition(mission, record.link, partitions))
 
 
-def _rubbish(chance: random.Random, good: Sent) -> tuple[str, Sent]:
+def _stray(traffic: Traffic, chance: random.Random, run: Run) -> None:
+    """What a replay for another mission publishes: all of it is rejected, until its run is set aside."""
+    count, place = chance.randrange(SET_ASIDE_AFTER + 1, 5 * SET_ASIDE_AFTER), chance.randrange(4)
+    record = Listened(link="rover-z", session=1, sequence=0, earth_receive_time=2, starts_at=1, ends_at=2)
+    message = topics.frames_message(NAMESPACE, record, Run(id=f"stray-{run.id}", origin="replay"))
+    traffic.sent += [Sent(message, place)] * count
+    traffic.rejected.update({"unknown_link": SET_ASIDE_AFTER, SET_ASIDE: count - SET_ASIDE_AFTER})
+
+
+def _flood(traffic: Traffic, chance: random.Random, run: Run) -> None:
+    count, key, place = chance.randrange(200, 2_000), chance.choice([b"", b"rover-a", b"rover-z"]), chance.randrange(4)
+    traffic.sent += [Sent(Message(TOPICS["frames"].full_name(NAMESPACE), key, b"x", ()), place)] * count
+    traffic.rejected["bad_headers"] += count
+
+
+def _rubbish(chance: random.Random, good: Sent, run: Run) -> tuple[str, Sent]:
     """What a broken producer sends beside it, of a run of its own."""
-    headers = tuple(
-        (name, b"rubbish" if name == "ce_run" else chance.randbytes(8).hex().encode() if name == "ce_id" else value)
-        for name, value in good.message.headers
-    )
+    own = {"ce_run": f"rubbish-{run.id}".encode(), "ce_id": chance.randbytes(8).hex().encode()}
+    headers = tuple((name, own.get(name, value)) for name, value in good.message.headers)
     message = good.message._replace(headers=headers)
     spoilt = {
         "undecodable": message._replace(value=chance.randbytes(chance.randrange(1, 4000))),

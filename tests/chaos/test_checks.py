@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
 from pipeline.records import FramesReceived, Run
 from tests.build import scenario_records
 from tests.chaos.memory import Sample, growth
-from tests.chaos.proof import _check_published, _check_same, _once
+from tests.chaos.proof import _check_published, _check_same, _once, refusals
 from tests.chaos.stream import BIG_RECORD_OCTETS, stream
 
 RUN = Run(id="run", origin="test")
@@ -33,6 +34,17 @@ def test_a_repetition_is_one_record_and_two_that_differ_are_a_fault() -> None:
     assert len(_once([record(b"a", b"1"), record(b"a", b"1"), record(b"b", b"2")])) == 2
     with pytest.raises(AssertionError, match="two different records with a"):
         _once([record(b"a", b"1"), record(b"a", b"2")])
+
+
+def test_a_refused_record_is_counted_where_it_is_kept_and_where_a_range_names_it() -> None:
+    bodies: list[dict[str, Any]] = [
+        {"reason": "no_key"},
+        {"reason": "not_kept", "last_offset": 9, "records": 5, "why": {"no_key": 3, "bad_headers": 2}, "command": None},
+        {"reason": "set_aside", "last_offset": 9, "records": 7, "why": {}, "command": None},
+        {"reason": "set_aside", "last_offset": 9, "records": 207, "why": {}, "command": "c1"},
+    ]
+    records = [record(str(place).encode(), orjson.dumps(body)) for place, body in enumerate(bodies)]
+    assert refusals(records) == {"no_key": 4, "bad_headers": 2, "set_aside": 7}
 
 
 def test_a_record_that_was_published_and_does_not_stand_there_is_a_fault() -> None:

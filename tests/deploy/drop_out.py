@@ -10,7 +10,6 @@ from itertools import count
 from typing import Final, Literal
 
 from pipeline import metrics, topics
-from pipeline.measures.share import after_batch
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, Record, Run
 from pipeline.shells.files.simulate import read_scenario
@@ -87,12 +86,7 @@ class Worker:
         self._now += 60  # gauges are shown now and then; a minute after the last time they are due
         folded = meter.lives.fold(batch)
         moved = meter.lives.written(folded, meter.lives.changes(folded))
-        versions = meter.lives.versions
-        versions.shares = after_batch(
-            versions.shares, (one.origin.partition for one in batch),
-            (origin.partition for origin, _ in folded.rejected), time.time_ns() // SECOND,
-        )  # fmt: skip
-        meter.taken(len(batch), folded, moved, seconds)
+        meter.taken(len(batch), batch, folded, moved, seconds)
         return [one for one in folded.outgoing if one.message.topic == "relay.telemetry"]
 
     def _incoming(self, topic: TopicName, key: bytes, value: bytes, headers: dict[str, bytes]) -> Incoming:

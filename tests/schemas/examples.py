@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.commands import Acknowledge, Given, encode_command, encode_given
+from pipeline.commands import Acknowledge, Given, ResumeRun, encode_command, encode_given
 from pipeline.errors import RecordError
 from pipeline.flow import LinkState, VehicleState, decode, watch
 from pipeline.heartbeat import Heartbeat, MissionNames
@@ -26,9 +26,10 @@ from pipeline.records import (
     decode_record,
     encode_record,
 )
+from pipeline.set_aside import Range
 from pipeline.shells.files.resources import schemas_dir
 from pipeline.telemetry import Telemetry, encode_telemetry
-from pipeline.topics import Rejected, frames_message, frames_view
+from pipeline.topics import Rejected, frames_message, frames_view, range_message, resumed_message
 from tests.build import scenario, scenario_records
 
 FOLDER = schemas_dir() / "examples"
@@ -79,6 +80,16 @@ def made() -> dict[str, bytes]:
     files["commands.json"] = pretty(orjson.loads(encode_command(command)))
     given = Given(vehicle=raised.vehicle, origin=Origin("relay.commands", 0, 0), command=command)
     files["telemetry.command.json"] = pretty(orjson.loads(encode_given(given)))
+    resume = ResumeRun(
+        id="7f3b", vehicle=raised.vehicle, by="m.ortiz", why="the workers have its mission now", at=command.at
+    )
+    run = Run(id="flight-72-1", origin="replay")
+    files["frames.resumed.json"] = pretty(orjson.loads(resumed_message("relay", resume, run, 0).value))
+    over = Range(
+        reason="set_aside", run=run.id, origin="replay", first=217, last=1414, records=1198, began_at=command.at,
+        ended_at=command.at,
+    )  # fmt: skip
+    files["rejected.range.json"] = pretty(orjson.loads(range_message("relay", "relay.frames", 0, over).value))
     files["heartbeat.json"] = pretty(orjson.loads(_heartbeat(records[-1].earth_receive_time).encode()))
     return files
 

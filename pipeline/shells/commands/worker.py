@@ -23,14 +23,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--stalled-after", metavar="SECONDS", help="without progress until it is started again (60); /live says why"
     )
     parser.add_argument(
-        "--rejected-share", metavar="SHARE",
-        help="stop where more of a partition's last 200 records are rejected (0.5; 1: never)",
-    )  # fmt: skip
-    parser.add_argument(
         "--replace-mission", action="store_true", default=None,
         help="this is a new version of the mission that the running workers have: they are started again one by one",
     )  # fmt: skip
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")
+    parser.add_argument("--log-format", metavar="F", help="text or json, an object a line (text)")
     parser.add_argument(
         "--no-supervisor", action="store_true",
         help="run it in this process, which ends at the first fault: where something else starts it again",

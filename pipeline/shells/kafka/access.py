@@ -44,7 +44,7 @@ def access(namespace: str, role: Role) -> tuple[Access, ...]:
     if role == "worker":
         state = (changelog_topic(namespace, table) for table in STATE_TABLES)
         return (
-            topic("frames", "Read"), topic("commands", "Read"), topic("telemetry", "Read", "Write"),
+            topic("frames", "Read", "Write"), topic("commands", "Read"), topic("telemetry", "Read", "Write"),
             topic("alerts", "Write"), topic("flights", "Write"), topic("rejected", "Write"),
             topic("heartbeat", "Read", "Write"),
             *(Access(resource="topic", name=name, operations=("Read", "Write")) for name in state),

@@ -4,7 +4,7 @@ command may do is decided where it is followed."""
 import datetime as dt
 import difflib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -84,8 +84,10 @@ def vehicle_of(alert: Alert, mission: Mission) -> str:
     return vehicle
 
 
-async def give(cluster: Cluster, namespace: str, mission: Mission, command: Command, run: Run) -> Answer:
-    """Publish a command, and wait for what the workers make of it.
+async def give(
+    cluster: Cluster, namespace: str, mission: Mission, command: Command, run: Run, way: Sequence[TopicName] = COMMANDS
+) -> Answer:  # fmt: skip
+    """Publish a command, and wait for what the workers make of it: until they are through the topics on its way.
 
     Raises RecordError, before anything is sent, where the command is wrong in itself, and GiveError where it is
     refused. Where no worker takes it in time the answer says so.
@@ -102,7 +104,7 @@ async def give(cluster: Cluster, namespace: str, mission: Mission, command: Comm
         )
         await cluster.within(sent)
     try:
-        await taken_in_full(cluster, namespace, patience_seconds=cluster.wait_seconds, way=COMMANDS)
+        await taken_in_full(cluster, namespace, patience_seconds=cluster.wait_seconds, way=way)
     except LagError:
         return Answer(taken=False)
     for value in await _since(cluster, namespace, "rejected", marks["rejected"]):

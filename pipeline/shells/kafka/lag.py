@@ -19,6 +19,8 @@ FRAMES: Final[tuple[TopicName, ...]] = ("frames", "telemetry")
 """The way of a frame."""
 COMMANDS: Final[tuple[TopicName, ...]] = ("commands", "telemetry")
 """The way of a person's command."""
+RESUMPTIONS: Final[tuple[TopicName, ...]] = ("commands", "frames")
+"""That of a command to take a run again."""
 _POLL_SECONDS: Final = 0.1
 
 

@@ -77,14 +77,27 @@ async def ends_of(cluster: Cluster, places: Collection[TP]) -> Mapping[TP, tuple
     return {TP(*one): (first[one], end[one]) for one in partitions}
 
 
+async def stands_from(cluster: Cluster, place: TP, offset: int) -> tuple[int, int | None]:
+    """(first offset that is there, offset of the first record at `offset` or after it; None where the log did not say
+    in time): a record between them was deleted, where the first is later."""
+    async with cluster.consumer() as consumer:
+        partition = TopicPartition(*place)
+        log_starts = (await consumer.beginning_offsets([partition]))[partition]
+        found = await _first_from(consumer, partition, max(offset, log_starts))
+    return log_starts, None if found is None else found.offset
+
+
 async def first_record_from(cluster: Cluster, place: TP, offset: int) -> ConsumerRecord[bytes, bytes] | None:
     """The first record in the log at `offset` or after it: a later one where no record stands there, as after
     compaction or at the end of a transaction. None where the log did not say in time."""
     async with cluster.consumer() as consumer:
-        partition = TopicPartition(*place)
-        consumer.assign([partition])
-        consumer.seek(partition, offset)
-        found = await consumer.getmany(partition, timeout_ms=_WAIT_MS, max_records=1)
+        return await _first_from(consumer, TopicPartition(*place), offset)
+
+
+async def _first_from(consumer: Any, partition: TopicPartition, offset: int) -> ConsumerRecord[bytes, bytes] | None:
+    consumer.assign([partition])
+    consumer.seek(partition, offset)
+    found = await consumer.getmany(partition, timeout_ms=_WAIT_MS, max_records=1)
     return next((record for records in found.values() for record in records), None)
 
 

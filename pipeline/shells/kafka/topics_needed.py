@@ -82,6 +82,8 @@ def needed_topics(
                     "cleanup.policy": "compact",
                     "min.compaction.lag.ms": str(_COMPACTION_LAG_MS),
                     "max.message.bytes": str(_STATE_OCTETS),
+                    # A worker whose clock is ahead would have each batch refused.
+                    "message.timestamp.type": "LogAppendTime",
                     **_LEADERS,
                 },
             )

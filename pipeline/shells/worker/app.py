@@ -40,6 +40,7 @@ from pipeline.shells.worker.lease import Lease
 from pipeline.shells.worker.lives import Lives
 from pipeline.shells.worker.logs import log_to_stderr
 from pipeline.shells.worker.meter import Display, Meter
+from pipeline.shells.worker.open_files import check_open_files
 from pipeline.shells.worker.pulse import Pulse, Readiness
 from pipeline.shells.worker.stages import PURE_FLOW, CommandStage, DecodeStage, Partitions, Stage, WatchStage
 from pipeline.shells.worker.tables import Tables, VersionedTable
@@ -180,7 +181,7 @@ def _guard(app: App, stage: Stage, settings: Settings, partitions: Partitions, d
     table.unreadable = lambda message: leave(EXIT_NEVER_AGAIN, message)
     app.tables.add(table)
     lives = Lives(stage, settings.namespace, table.versions)
-    meter = Meter(lives, display, settings.rejected_share)
+    meter = Meter(lives, display)
     guard = Guard(app, Cluster.of(settings), lives, table, Inbox(settings.batch_records), meter)
     source = app.topic(guard.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
@@ -222,6 +223,7 @@ def _connect(worker: Worker) -> None:
     async def show_what_moved(_: App) -> None:
         for guard in worker.guards:
             await guard.show_what_moved()
+            await guard.say_what_was_passed_over()
 
 
 def run_worker(settings: Settings, *, supervised: bool = False) -> int:
@@ -231,10 +233,11 @@ def run_worker(settings: Settings, *, supervised: bool = False) -> int:
     Raises RelayWatchError where it cannot start. Where a batch fails the process ends at once (Guard).
     """
     check_versions()
+    check_open_files()
     # A supervisor has the name, and its child with it.
     settings = replace(settings, instance=settings.instance_name) if supervised else named(settings)
     mission = read_mission(settings.mission)
-    log_to_stderr(settings.log_level_number)
+    log_to_stderr(settings.log_level_number, settings.log_format)
     bound_batches()
     mend_connections()
     # Else what stays is looked through for cycles every few records; batches make many objects and hardly a cycle.

@@ -2,6 +2,7 @@
 has silently stopped does not know it. Knows Kafka's offsets and how far the guards are."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from pipeline.metrics import Sample
 from pipeline.shells.exits import EXIT_FAILED, leave
 from pipeline.shells.kafka.clients import Cluster, Presence
 from pipeline.shells.kafka.log_offsets import first_offset_from
+from pipeline.shells.kafka.topic_ids import topic_ids
 from pipeline.shells.worker.catch_up import CatchUp
 from pipeline.shells.worker.guard import Guard
 from pipeline.shells.worker.meter import Display
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 10.0
+_TOPICS_EVERY: Final = 5
+"""Looks."""
 _SCOPE: Final = "backlog"
 
 
@@ -56,8 +60,10 @@ class Backlog:
         while True:
             try:
                 async with self.cluster.consumer() as consumer:
-                    while True:
+                    for looks in itertools.count():
                         await self.look(consumer)
+                        if looks % _TOPICS_EVERY == 0:
+                            await self.check_topics()
                         self._presence.seen(is_there=True)
                         await asyncio.sleep(LOOK_EVERY_SECONDS)
             except (RelayWatchError, KafkaError, OSError, TimeoutError) as fault:
@@ -98,6 +104,13 @@ class Backlog:
         replayed = sum(guard.table.replayed for guard in self.guards)
         self.pulse.has_partitions(all(guard.owned for guard in self.guards), replayed)
         self.display.show(_SCOPE, samples)
+
+    async def check_topics(self) -> None:
+        """That the sources are the topics they were: one made anew may have more records than were read of the old."""
+        ids = await topic_ids(self.cluster, [guard.source for guard in self.guards])
+        for guard in self.guards:
+            if guard.owned:
+                guard.check_topic(guard.topic_id, ids.get(guard.source, ""))
 
     async def _ask(self, place: TP, first: int, end: int, name: str) -> None:
         known = self._asked.get(place)

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from pipeline.set_aside import SettingAside
 from pipeline.shells.worker.versions import HEAD, PROGRESS, StateError, Versions, is_progress
 
 _HEAD_FIELDS: Final = frozenset({"state", "chunks", "origin", "touched_at"})
@@ -92,8 +93,8 @@ def _content(name: str, value: bytes) -> Mapping[str, Any]:
     if entry["now"] is None:
         raise StateError(f"'now' of entry {name!r:.200} is null")
     content = entry["now"][1]
-    if is_progress(name) and not _is_share(content):
-        raise StateError(f"progress {name!r:.200} has no lots of [records, rejected, seconds]: {content!r:.80}")
+    if is_progress(name) and not _says_what_is_set_aside(content):
+        raise StateError(f"progress {name!r:.200} does not say what is set aside: {content!r:.80}")
     if name.split("|", 2)[-1] == HEAD and not (isinstance(content, dict) and content.keys() >= _HEAD_FIELDS):
         raise StateError(f"head {name!r:.200} has not all of {', '.join(sorted(_HEAD_FIELDS))}: {content!r:.80}")
     return entry
@@ -111,10 +112,15 @@ def _is_offset(value: object) -> bool:
     return isinstance(value, int) and value >= -1
 
 
-def _is_share(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(lot, list) and len(lot) == 3 and all(isinstance(one, int) for one in lot) for lot in value
-    )
+def _says_what_is_set_aside(value: object) -> bool:
+    if isinstance(value, list):
+        # Of an earlier version: shares of rejected records, of which nothing is made any more.
+        return True
+    try:
+        SettingAside.from_json(value)  # type: ignore[arg-type]
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _shown(octets: bytes | None) -> str:

@@ -14,18 +14,19 @@ from typing import Any, Final, cast
 
 import orjson
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidTimestampError, KafkaError
 from faust.types import TP
 
 from pipeline import topics
-from pipeline.errors import STATE_UNUSABLE, RelayWatchError
-from pipeline.measures.share import RecentShare, after_batch
-from pipeline.records import SECOND
+from pipeline.errors import RelayWatchError
+from pipeline.records import Origin
+from pipeline.set_aside import SettingAside
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN, leave
 from pipeline.shells.kafka.clients import Cluster
-from pipeline.shells.kafka.log_offsets import LogEnds, ends_of, first_offset_from, first_record_from
+from pipeline.shells.kafka.log_offsets import LogEnds, ends_of, first_offset_from, first_record_from, stands_from
+from pipeline.shells.kafka.topic_ids import topic_ids
 from pipeline.shells.worker.changelog import epoch_header
-from pipeline.shells.worker.folding import Folded
+from pipeline.shells.worker.folding import Folded, range_said
 from pipeline.shells.worker.inbox import Inbox, Waiting
 from pipeline.shells.worker.lives import Lives, Place
 from pipeline.shells.worker.meter import Meter
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 _FORGOTTEN: Final = -1
 """Instead of an offset: the broker has the records, and has forgotten where."""
+_QUIET_SECONDS: Final = 2.0
+"""Where nothing came for so long, what was passed over is said."""
 
 
 @dataclass(slots=True)
@@ -61,12 +64,18 @@ class Guard:
     """Source partition → the offset that has to come next."""
     origins: LogEnds | None = None
     """How far the logs reach from which the records of the source say that they were made; None: they say nothing."""
+    topic_id: str = ""
+    """Kafka's, of the source; empty where it gives none."""
+    taken_at: dict[int, float] = field(default_factory=dict)
+    """Source partition → when the last record of it was taken, on this process's own clock."""
 
     @property
     def source(self) -> str:
         return topics.TOPICS[self.lives.stage.source].full_name(self.lives.namespace)
 
     def revoked(self) -> None:
+        if self.owned and self.partitions:
+            logger.info("%s: partitions %s are revoked", self.source, _listed(self.partitions))
         self.owned = False
         self.revocations += 1
         self.meter.withdrawn()
@@ -78,6 +87,10 @@ class Guard:
         self.partitions = frozenset(one.partition for one in assigned)
         self.table.versions.keep_only(self.partitions | self._read_back())
         ends = await ends_of(self.cluster, assigned)
+        if assigned:
+            self.topic_id = (await topic_ids(self.cluster, [self.source])).get(self.source, "")
+        for place in assigned:
+            self.check_topic(self.table.versions.topic_ids.get(place.partition, ""), self.topic_id)
         self.next_offsets = {one: self._start(one, *ends[one]) for one in assigned}
         await self._guarded(self._take_over(revocations))
         self.inbox.clear()
@@ -85,7 +98,20 @@ class Guard:
             self.meter.assigned(self.partitions)
         # Taken away again while the log was asked: another recovery follows.
         self.owned = revocations == self.revocations
-        self._stop_if_drained()
+        if self.owned and assigned:
+            starts = ", ".join(f"{one.partition} from offset {self.next_offsets[one]}" for one in assigned)
+            logger.info("%s: assigned partitions %s", self.source, starts)
+        self.taken_at = {one.partition: time.monotonic() for one in assigned}
+
+    def check_topic(self, before: str, now: str) -> None:
+        """Ends the process where the source has another id than before: it was made anew, and what stands in it at an
+        offset is not what the state has of it. Kafka before 2.8 gives no ids."""
+        if before and now and before != now:
+            leave(
+                EXIT_NEVER_AGAIN,
+                f"{self.source} is another topic ({now}) than the one whose records the state holds ({before}): it was "
+                f"deleted and made anew. Use another namespace, or make {self.table.changelog_topic_name} anew too",
+            )
 
     async def _take_over(self, revocations: int) -> None:
         """Claim the partitions and mend their changelogs (`versions`), and only then use what was read."""
@@ -129,10 +155,7 @@ class Guard:
                 f"topic was made anew. Use another namespace, or make {self.table.changelog_topic_name} anew too",
             )
         if done + 1 < first:
-            logger.error(
-                "%s/%d: records %d to %d were deleted before they were read; going on without them",
-                place.topic, place.partition, done + 1, first - 1,
-            )  # fmt: skip
+            _say_deleted(place, done + 1, first)
         return max(done + 1, first)
 
     async def run(self) -> None:
@@ -162,6 +185,13 @@ class Guard:
                 # What is at hand may be ahead of what is written.
                 self.lives.at_hand.clear()
                 raise
+            except InvalidTimestampError as fault:
+                leave(
+                    EXIT_FAILED,
+                    f"Kafka refuses a time of this machine ({fault}): its clock is far from the broker's, and a topic "
+                    "takes the producer's time. Set the clock; `relaywatch topics check` names topics whose "
+                    "message.timestamp.type is not LogAppendTime. Starting again from the state",
+                )
             except BaseException:
                 # Never on with a failed batch: later ones would be written over it.
                 logger.exception("a batch of %s failed", self.source)
@@ -188,26 +218,54 @@ class Guard:
             await self._write([entry for change in changes for entry in change.entries])
             # In one partition, in this order, by an idempotent producer: progress is never without its heads.
             if is_last:
-                progress = self._progress(reached, new, whole)
+                progress = self._progress(reached, {**self.table.versions.aside, **whole.aside})
             await self._write([*(change.head_entry for change in changes), *progress])
             moved |= self.lives.written(folded, changes)
         # This lets the records go.
         self.table.versions.take_entries(progress)
-        self.meter.taken(len(records), whole, moved, time.monotonic() - began)
-        self._stop_if_drained()
+        self.taken_at.update(dict.fromkeys(reached, time.monotonic()))
+        self.meter.taken(len(records), new, whole, moved, time.monotonic() - began)
 
-    def _stop_if_drained(self) -> None:
-        if self.owned and (reason := self.meter.too_many_rejected()):
-            leave(EXIT_NEVER_AGAIN, reason)
+    def _progress(self, reached: Mapping[int, int], aside: Mapping[int, SettingAside]) -> list[Entry]:
+        """How far each partition is done with, and what is set aside of it."""
+        return [self._progress_of(one, offset, aside.get(one, SettingAside())) for one, offset in reached.items()]
 
-    def _progress(self, reached: Mapping[int, int], new: Iterable[Incoming], whole: Folded) -> list[Entry]:
-        """How far each partition is done with, and what share of its newest records was rejected."""
-        shares = after_batch(
-            self.table.versions.shares, (one.origin.partition for one in new),
-            (origin.partition for origin, fault in whole.rejected if fault.reason != STATE_UNUSABLE),
-            time.time_ns() // SECOND,
-        )  # fmt: skip
-        return [progress_entry(one, offset, shares.get(one, RecentShare())) for one, offset in reached.items()]
+    def _progress_of(self, partition: int, offset: int, aside: SettingAside) -> Entry:
+        return progress_entry(partition, offset, aside, self.topic_id)
+
+    async def say_what_was_passed_over(self) -> None:
+        """The ranges of partitions in which nothing comes any more: the record that would end them may never come."""
+        if self.owned:
+            await self._guarded(self._say_what_was_passed_over())
+
+    async def _say_what_was_passed_over(self) -> None:
+        """That they end is written before it is said, since the clock decides it: who dies in between and starts again
+        says the same, whatever has come meanwhile."""
+        now = time.monotonic()
+        for partition, aside in list(self.table.versions.aside.items()):
+            if not self.owned:
+                return
+            if aside.open and now - self.taken_at.get(partition, now) > _QUIET_SECONDS:
+                await self._write_aside(partition, end_ranges=True)
+            unsaid = self.table.versions.aside[partition].unsaid
+            if unsaid:
+                origin = Origin(self.source, partition, 0)
+                outgoing = [range_said(self.lives.namespace, origin, one) for one in unsaid]
+                await self._send_all(
+                    Outbound(one.topic, place, one.key, one.value, one.headers) for one, place, _ in outgoing
+                )
+                await self._write_aside(partition, end_ranges=False)
+
+    async def _write_aside(self, partition: int, *, end_ranges: bool) -> None:
+        """`end_ranges`: those that are open end. Else: those that were to be said are said."""
+        aside = self.table.versions.aside[partition].copy()
+        if end_ranges:
+            aside.end_ranges()
+        else:
+            aside.unsaid.clear()
+        entry = self._progress_of(partition, self.table.versions.progress[partition], aside)
+        await self._write([entry])
+        self.table.versions.take_entries([entry])
 
     async def _check_holes(self, records: Iterable[ConsumerRecord[Any, Any]]) -> dict[int, int]:
         """Partition → how far these records bring it; ends the process where one before them did not come."""
@@ -223,9 +281,12 @@ class Guard:
         return {one: offset for one, offset in done.items() if offset > before.get(one, -1)}
 
     async def _check_gap(self, place: TP, expected: int, came: int) -> None:
-        """A producer's transactions and compaction leave offsets without a record; all else is a hole."""
-        stands = await first_offset_from(self.cluster, place, expected)
-        if stands != came:
+        """A producer's transactions and compaction leave offsets without a record, and what retention deletes is gone;
+        all else is a hole."""
+        log_starts, stands = await stands_from(self.cluster, place, expected)
+        if log_starts > expected:
+            _say_deleted(place, expected, min(log_starts, came))
+        if stands != came and log_starts <= came:
             leave(
                 EXIT_HOLE,
                 f"{place.topic}/{place.partition}: record {expected} was not delivered, {came} came; starting again "
@@ -312,3 +373,14 @@ def _claims(records: Iterable[Incoming]) -> dict[tuple[str, int], int]:
             place = origin.topic, origin.partition
             claims[place] = max(claims.get(place, 0), origin.offset)
     return claims
+
+
+def _say_deleted(place: TP, first: int, end: int) -> None:
+    logger.error(
+        "%s/%d: records %d to %d were deleted before they were read; going on without them",
+        place.topic, place.partition, first, end - 1,
+    )  # fmt: skip
+
+
+def _listed(partitions: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(partitions)))

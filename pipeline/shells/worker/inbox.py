@@ -31,21 +31,26 @@ class Waiting(NamedTuple):
 
 @dataclass(slots=True)
 class Inbox:
-    """Nothing more is fetched of a partition while much waits, so memory is bounded whatever the lag."""
+    """Nothing more is fetched of a partition while much of it waits, so memory is bounded whatever the lag. A batch
+    takes of all partitions in turn: however much comes in one, what comes in another is in the next batch."""
 
     batch_records: int
-    waiting: deque[Waiting] = field(default_factory=deque)
+    waiting: dict[TP, deque[Waiting]] = field(default_factory=dict)
+    """Partitions of which something waits; the one that was taken of last is the last."""
     octets: int = 0
     held: set[TP] = field(default_factory=set)
     """Partitions of which no more is fetched."""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, place: TP, records: Sequence[ConsumerRecord[Any, Any]], generation: int, source: Source) -> None:
+        queue = self.waiting.setdefault(place, deque())
         for record in records:
             octets = len(record.value or b"") + len(record.key or b"")
             self.octets += octets
-            self.waiting.append(Waiting(record, generation, octets))
-        if self._is_full and place not in self.held:
+            queue.append(Waiting(record, generation, octets))
+        if not queue:
+            del self.waiting[place]
+        if self._is_full(place) and place not in self.held:
             self.held.add(place)
             source.on_buffer_full(place)
         self.arrived.set()
@@ -55,15 +60,21 @@ class Inbox:
         while not self.waiting:
             self.arrived.clear()
             await self.arrived.wait()
-        taken = [self._next()]
-        octets = taken[0].octets
-        while self.waiting and len(taken) < self.batch_records and octets + self.waiting[0].octets <= MOST_OCTETS:
-            taken.append(self._next())
+        taken, octets = list[Waiting](), 0
+        while self.waiting and len(taken) < self.batch_records:
+            place, queue = next(iter(self.waiting.items()))
+            # A record may be larger than a batch, and then is one.
+            if taken and octets + queue[0].octets > MOST_OCTETS:
+                break
+            taken.append(queue.popleft())
             octets += taken[-1].octets
-        if self.held and not self._is_full:
-            for place in self.held:
-                source.on_buffer_drop(place)
-            self.held.clear()
+            del self.waiting[place]
+            if queue:
+                self.waiting[place] = queue
+        self.octets -= octets
+        for place in [place for place in self.held if not self._is_full(place)]:
+            source.on_buffer_drop(place)
+            self.held.remove(place)
         return taken
 
     def clear(self) -> None:
@@ -72,11 +83,5 @@ class Inbox:
         self.octets = 0
         self.held.clear()
 
-    @property
-    def _is_full(self) -> bool:
-        return len(self.waiting) >= self.batch_records or self.octets >= MOST_OCTETS
-
-    def _next(self) -> Waiting:
-        one = self.waiting.popleft()
-        self.octets -= one.octets
-        return one
+    def _is_full(self, place: TP) -> bool:
+        return len(self.waiting.get(place, ())) >= self.batch_records or self.octets >= MOST_OCTETS

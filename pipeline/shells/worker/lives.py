@@ -13,6 +13,7 @@ from pipeline.errors import RecordError, StateUnusableError
 from pipeline.measures.links import LinkCounts
 from pipeline.metrics import Sample
 from pipeline.records import SECOND, Origin, OriginKind, Run
+from pipeline.set_aside import SettingAside
 from pipeline.shells.worker.folding import Folded, FoldError, Folding
 from pipeline.shells.worker.stages import Incoming, Live, Parsed, Stage
 from pipeline.shells.worker.versions import Change, ChunkTooLargeError, Entry, Owner, StateError, Versions
@@ -63,6 +64,8 @@ class Lives:
     at_hand: dict[Owner, Live] = field(default_factory=dict)
     """In order of last use."""
     clock: Callable[[], float] = time.monotonic
+    aside: dict[int, SettingAside] = field(default_factory=dict)
+    """Source partition → what is set aside of it after those parts of a batch that are written."""
     newest: dict[Place, _Began] = field(default_factory=dict)
     """Of each link or vehicle the run of an origin that began last: the one whose gauges are shown."""
     _refused: Counter[Owner] = field(default_factory=Counter)
@@ -81,6 +84,11 @@ class Lives:
 
         A part is written before the next is asked for.
         """
+        # What a batch that was broken off had set aside is not written.
+        self.aside = dict(self.versions.aside)
+        yield from self._parts(batch)
+
+    def _parts(self, batch: Sequence[Incoming]) -> Iterator[Part]:
         folded = self.fold(batch)
         try:
             changes = self.changes(folded)
@@ -88,7 +96,7 @@ class Lives:
             self._let_go(folded)
             if len(batch) > 1:
                 for one in batch:
-                    for part in self.take([one]):
+                    for part in self._parts([one]):
                         yield part._replace(is_last=one is batch[-1])
                 return
             folded = self.fold(batch, {batch[0].origin: RecordError("state_full", f"with it {fault}")})
@@ -103,7 +111,7 @@ class Lives:
         """
         refused, together = dict(refused or {}), True
         while True:
-            folding = Folding(self.stage, self.namespace, self._live, refused, together)
+            folding = Folding(self.stage, self.namespace, self._live, refused, self.aside, together)
             try:
                 return folding.take(batch)
             except FoldError as half_way:
@@ -135,6 +143,7 @@ class Lives:
         """Everything of a batch is acknowledged. Gives the places whose gauges it may have moved."""
         for change in changes:
             self.versions.take(change)
+        self.aside |= folded.aside
         moved = set()
         for owner, (live, _) in folded.touched.items():
             place, began = (owner.name, live.run.origin), _Began(live.began_at, owner)

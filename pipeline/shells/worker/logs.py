@@ -1,6 +1,7 @@
 """The log of a long-running process: one line an event on stderr, and of a line that repeats itself only the first
 few. Knows logging."""
 
+import json
 import logging
 import sys
 import time
@@ -11,6 +12,8 @@ from typing import Final
 from pipeline.shells.terminal import Formatter
 
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_BENIGN: Final = ("Heartbeat failed for group %s because it is rebalancing",)
+"""Not failures: what every member hears at each rebalance."""
 _LIBRARIES: Final = ("aiokafka", "faust", "mode")
 
 
@@ -34,6 +37,8 @@ class RateLimit:
         """Whether the record is shown. Those of relaywatch itself always are."""
         if not record.name.startswith(_LIBRARIES):
             return True
+        if str(record.msg).startswith(_BENIGN):
+            return logging.getLogger().isEnabledFor(logging.DEBUG)
         now = self.clock()
         # By its text before the numbers go in; f-strings are cut, since their numbers are in the text.
         key = record.name, record.levelno, str(record.msg)[:40]
@@ -48,10 +53,52 @@ class RateLimit:
         return window.seen <= self.at_most
 
 
-def log_to_stderr(level: int) -> None:
+@dataclass(slots=True)
+class Sparing:
+    """Warnings that may come by the thousand: at most so many lines a second, then how many were left out."""
+
+    logger: logging.Logger
+    at_most: int = 10
+    clock: Callable[[], float] = time.monotonic
+    _second: int = -1
+    _said: int = 0
+    _left_out: int = 0
+
+    def warning(self, message: str, *arguments: object) -> None:
+        self.flush()
+        if self._said < self.at_most:
+            self._said += 1
+            self.logger.warning(message, *arguments)
+        else:
+            self._left_out += 1
+
+    def flush(self) -> None:
+        """To be called now and then: of a second that is over what was left out is said."""
+        second = int(self.clock())
+        if second == self._second:
+            return
+        if self._left_out:
+            self.logger.warning("... and %d more within the same second", self._left_out)
+        self._second, self._said, self._left_out = second, 0, 0
+
+
+class _Json(logging.Formatter):
+    """One object a line: `at`, `level`, `logger`, `message`, and `exception` where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": self.formatTime(record), "level": record.levelname.lower(), "logger": record.name,
+            "message": record.getMessage(),
+        }  # fmt: skip
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def log_to_stderr(level: int, log_format: str = "text") -> None:
     """Set up the log of this process. Libraries say only what a person may need: warnings."""
     handler = logging.StreamHandler(sys.stderr)
-    formatter = Formatter(_FORMAT)
+    formatter = _Json() if log_format == "json" else Formatter(_FORMAT)
     formatter.converter = time.gmtime
     formatter.default_time_format, formatter.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
     handler.setFormatter(formatter)

@@ -3,15 +3,20 @@ and the clock; knows neither Faust nor how metrics are served."""
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pipeline import metrics
+from pipeline.errors import STATE_UNUSABLE
+from pipeline.measures.share import RecentShare, after_batch
 from pipeline.metrics import ORIGINS, Sample, Series, births
 from pipeline.records import SECOND
 from pipeline.shells.worker.folding import Folded
 from pipeline.shells.worker.lives import Lives, Place
+from pipeline.shells.worker.logs import Sparing
+from pipeline.shells.worker.stages import Incoming
 from pipeline.shells.worker.versions import Owner
 
 logger = logging.getLogger(__name__)
@@ -39,13 +44,14 @@ class Meter:
 
     lives: Lives
     display: Display
-    most_rejected: float = 1.0
-    """Share of a partition's newest records; where more are rejected the worker stops. 1: never."""
     clock: Callable[[], float] = time.monotonic
     names: list[str] = field(default_factory=list)
     """The links or vehicles of the partitions that are assigned."""
     watermarks: dict[str, int] = field(default_factory=dict)
     """Link → that of its live data, nanoseconds, as it was shown last."""
+    shares: dict[int, RecentShare] = field(default_factory=dict)
+    """Source partition → of the newest records that this process took, how many were rejected."""
+    said: Sparing = field(default_factory=lambda: Sparing(logger))
     _moved: set[Place] = field(default_factory=set)
     _born: set[str] = field(default_factory=set)
     _show_at: float = 0.0
@@ -59,6 +65,7 @@ class Meter:
             for origin in ORIGINS:
                 self._show((name, origin))
         self._show_unusable()
+        self._show_set_aside()
 
     def withdrawn(self) -> None:
         """The partitions are another's: what is shown of them goes. Counters stay: they say what was done here."""
@@ -66,33 +73,26 @@ class Meter:
             for origin in ORIGINS:
                 self.display.show(self._scope((name, origin)), ())
         self.display.show(self._unusable_scope, ())
+        if self.lives.stage.sets_aside:
+            self.display.apply(Sample(metrics.RUNS_SET_ASIDE, (origin,), 0) for origin in ORIGINS)
+        self.shares.clear()
         self.names = []
         self.watermarks.clear()
         self._moved.clear()
 
-    def taken(self, records: int, folded: Folded, moved: set[Place], seconds: float) -> None:
-        """A batch of so many records is written and let go, `seconds` after it came."""
+    def taken(self, records: int, new: Sequence[Incoming], folded: Folded, moved: set[Place], seconds: float) -> None:
+        """A batch of so many records, these of them new, is written and let go, `seconds` after it came."""
         if records:
-            self._count(records, folded, seconds)
+            self._count(records, new, folded, seconds)
+            self._show_set_aside()
+        for origin, fault in folded.rejected:
+            self.said.warning("%s rejected (%s): %s", origin, fault.reason, fault)
         self._moved |= moved
         self.show_what_moved()
 
-    def too_many_rejected(self) -> str:
-        """Why the worker should stop rather than drain the topic; empty: no reason."""
-        now = time.time_ns() // SECOND
-        for partition, recent in self.lives.versions.shares.items():
-            share = recent.at(now)
-            if share.exceeds(self.most_rejected):
-                return (
-                    f"{share.rejected} of the last {share.records} records of partition {partition} of "
-                    f"{self.lives.stage.source} were rejected, more than the share of {self.most_rejected:g} that is "
-                    "borne (--rejected-share): the worker stops rather than drain the topic. See `relaywatch rejected "
-                    "list`; with the cause mended go on with --rejected-share 1 until what is bad has passed"
-                )
-        return ""
-
     def show_what_moved(self) -> None:
         """At most every SHOW_EVERY_SECONDS, and the less often the longer it takes."""
+        self.said.flush()
         began = self.clock()
         if began < self._show_at:
             return
@@ -109,13 +109,18 @@ class Meter:
         self._moved |= {(owner.name, origin) for owner in owners for origin in ORIGINS}
         self.show_what_moved()
 
-    def _count(self, records: int, folded: Folded, seconds: float) -> None:
+    def _count(self, records: int, new: Sequence[Incoming], folded: Folded, seconds: float) -> None:
         stage, now = self.lives.stage.name, time.time_ns()
-        share = max((one.share for one in self.lives.versions.shares.values()), default=0)
+        self.shares = after_batch(
+            self.shares, (one.origin.partition for one in new),
+            (origin.partition for origin, fault in folded.rejected if fault.reason != STATE_UNUSABLE),
+            now // SECOND,
+        )  # fmt: skip
+        share = max((one.share for one in self.shares.values()), default=0)
         delivered = [one.published for one in folded.outgoing if one.published is not None]
         self.display.apply(folded.samples)
         self.display.apply([
-            Sample(metrics.TAKEN, (stage,), records - len(folded.rejected) - folded.repeated),
+            Sample(metrics.TAKEN, (stage,), records - len(folded.rejected) - folded.passed_over - folded.repeated),
             Sample(metrics.REPEATED, (stage,), folded.repeated),
             Sample(metrics.REJECTED_RATIO, (stage,), share),
             Sample(metrics.BATCH, (stage,), records),
@@ -123,6 +128,12 @@ class Meter:
             Sample(metrics.PROGRESS, (stage,), now / SECOND),
             *(Sample(metrics.DELIVERY, (origin,), (now - published) / SECOND) for origin, published in delivered),
         ])  # fmt: skip
+
+    def _show_set_aside(self) -> None:
+        if self.lives.stage.sets_aside:
+            found = [one for aside in self.lives.versions.aside.values() for one in aside.runs.values()]
+            set_aside = Counter(one.origin for one in found if one.is_set_aside)
+            self.display.apply(Sample(metrics.RUNS_SET_ASIDE, (origin,), set_aside[origin]) for origin in ORIGINS)
 
     def _show(self, place: Place) -> None:
         try:

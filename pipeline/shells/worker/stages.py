@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from pipeline import flow, metrics, topics
 from pipeline.channels.sessions import MOST_SESSIONS, tells_no_more
 from pipeline.clocks import ImplausibleTimeError, check_times
-from pipeline.commands import REFUSED, Given, decode_command, decode_given, kind_of
+from pipeline.commands import REFUSED, Given, ResumeRun, decode_command, decode_given, kind_of
 from pipeline.errors import RecordError
 from pipeline.flow import Refusal
 from pipeline.measures.links import LinkCounts, lateness
@@ -20,7 +20,7 @@ from pipeline.outputs import Flight, Output
 from pipeline.records import SECOND, Origin, OriginKind, Record, Run, decode_record
 from pipeline.shells.worker.versions import Owner
 from pipeline.telemetry import Telemetry, decode_telemetry
-from pipeline.topics import Message, Rejected, TopicName
+from pipeline.topics import Message, Rejected, Resumed, TopicName
 
 _MADE_FROM: Final = re.compile(r"([^/]{1,249})/([0-9]{1,9})@([0-9]{1,19})/")
 
@@ -128,6 +128,16 @@ class Stage(Protocol):
     @property
     def table(self) -> str: ...
 
+    @property
+    def sets_aside(self) -> bool:
+        """Whether a run of which nothing is good is set aside."""
+
+    def knows(self, key: bytes | None) -> bool:
+        """Whether a record's key names a link or vehicle of the mission."""
+
+    def resumed(self, incoming: Incoming) -> Resumed | None:
+        """That a person wants a run taken again, where the record says so."""
+
     def parse(self, incoming: Incoming) -> Parsed:
         """Raises RecordError where the record cannot be taken."""
 
@@ -166,6 +176,13 @@ class DecodeStage:
     subject: Subject = "link"
     source: TopicName = "frames"
     table: str = "links"
+    sets_aside: bool = True
+
+    def knows(self, key: bytes | None) -> bool:
+        return any(one.name.encode() == key for one in self.mission.links)
+
+    def resumed(self, incoming: Incoming) -> Resumed | None:
+        return topics.read_resumed(incoming.headers, incoming.value)
 
     def parse(self, incoming: Incoming) -> Parsed:
         envelope = topics.read_headers(incoming.headers)
@@ -250,6 +267,14 @@ class CommandStage:
     subject: Subject = "worker"
     source: TopicName = "commands"
     table: str = "commands"
+    sets_aside: bool = False
+    """A command is one person's: none is passed over for another."""
+
+    def knows(self, key: bytes | None) -> bool:
+        return _is_vehicle(self.mission, key)
+
+    def resumed(self, incoming: Incoming) -> Resumed | None:
+        return None
 
     def parse(self, incoming: Incoming) -> Parsed:
         envelope = topics.read_headers(incoming.headers)
@@ -260,6 +285,8 @@ class CommandStage:
                 REFUSED, f"command {kind_of(command)} of vehicle {command.vehicle!r:.80} stands under key "
                 f"{vehicle!r:.80} and kind {envelope.kind}"
             )  # fmt: skip
+        if isinstance(command, ResumeRun) and not envelope.run.id:
+            raise RecordError(REFUSED, "live records belong to no run and are never set aside: name the run to resume")
         return Parsed(Owner(envelope.run.id, vehicle), envelope.run, command)
 
     def rejected(self, incoming: Incoming, fault: RecordError) -> Iterable[Sample]:
@@ -270,6 +297,11 @@ class CommandStage:
 
     def _passed_on(self, taken: Taken) -> Iterator[Outgoing]:
         parsed, incoming = taken
+        if isinstance(parsed.body, ResumeRun):
+            # Into the log in which `decode` takes everything, each partition of it.
+            for place in range(self.partitions["frames"]):
+                yield Outgoing(topics.resumed_message(self.namespace, parsed.body, parsed.run, place), place)
+            return
         for given in flow.pass_on(parsed.body, incoming.origin, self.mission):
             place = topics.vehicle_partition(self.mission, given.vehicle, self.partitions["telemetry"])
             yield Outgoing(topics.given_message(self.namespace, given, parsed.run), place)
@@ -305,6 +337,14 @@ class WatchStage:
     subject: Subject = "vehicle"
     source: TopicName = "telemetry"
     table: str = "vehicles"
+    sets_aside: bool = False
+    """Of a run that is set aside nothing comes here."""
+
+    def knows(self, key: bytes | None) -> bool:
+        return _is_vehicle(self.mission, key)
+
+    def resumed(self, incoming: Incoming) -> Resumed | None:
+        return None
 
     def parse(self, incoming: Incoming) -> Parsed:
         envelope = topics.read_headers(incoming.headers)
@@ -401,6 +441,10 @@ def claimed_origin(ce_id: str) -> Origin | None:
     """Where a record of the telemetry topic says, by its id, that it was made from; None where that says nothing."""
     found = _MADE_FROM.match(ce_id)
     return None if found is None else Origin(found[1], int(found[2]), int(found[3]))
+
+
+def _is_vehicle(mission: Mission, key: bytes | None) -> bool:
+    return any(one.name.encode() == key for one in mission.vehicles)
 
 
 def _key(incoming: Incoming, envelope: topics.Envelope, topic: TopicName) -> str:

@@ -20,6 +20,7 @@ from pipeline.shells.exits import COULD_NOT_RUN, EXIT_HOLE, EXIT_NEVER_AGAIN
 from pipeline.shells.settings import Settings
 from pipeline.shells.worker.instance import named
 from pipeline.shells.worker.logs import log_to_stderr
+from pipeline.shells.worker.open_files import check_open_files
 from pipeline.shells.worker.process import ask
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class Restarts:
 
 def supervise(settings: Settings) -> int:
     """Run a worker until it ends as asked. The exit status of `relaywatch worker`."""
-    log_to_stderr(settings.log_level_number)
+    log_to_stderr(settings.log_level_number, settings.log_format)
+    check_open_files()
     settings = with_a_port(named(settings))
     command = [sys.executable, "-m", "pipeline.shells.cli", "worker", "--no-supervisor", "--supervised"]
     health = Health(lambda: ask(settings, "/live"), settings.stalled_after)

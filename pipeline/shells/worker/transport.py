@@ -108,8 +108,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        coordinator: Any = self._ensure_consumer()._coordinator
+        consumer: Any = self._ensure_consumer()
+        # While something fetched of one partition waits, so long nothing is of the broker's others (aiokafka: 0.1).
+        consumer._fetcher._prefetch_backoff = _HELD_SECONDS
+        coordinator: Any = consumer._coordinator
         coordinator._send_req = cast(App, self.app).lease.watches(coordinator._send_req)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust would say of a partition without records, and of one that an inbox takes, that its stream has not
+        started: whether records are taken where some wait is asked of Kafka (`backlog`)."""
 
     async def on_thread_stop(self) -> None:
         # aiokafka cancels a fetch that waits to be tried again, and lets out that it was. It has left the group by

@@ -8,8 +8,10 @@ stands for, and the head is written when all chunks are acknowledged:
     chunk   {"now": [offset, value], "was": [offset, value] or null}
     head    {"now": [offset, {"state": ..., "chunks": sum, ...}]}
 
-Beside them stands, for each source partition, how far it is done with and what share of its newest records was
-rejected.
+Beside them stands, for each source partition, how far it is done with, what is set aside of it (`pipeline.set_aside`)
+and the id that Kafka gave its topic:
+
+    progress   {"now": [offset, {"topic_id": ..., "second": ..., "kept": ..., "runs": ..., "open": ..., "unsaid": ...}]}
 
 A chunk whose offset is above the head's is a *leaving* of a process that died before the head: what it was before
 counts. A later head must not make it count, however the records are grouped then. So each entry carries the *epoch* of
@@ -32,7 +34,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from pipeline.errors import RelayWatchError
-from pipeline.measures.share import RecentShare
+from pipeline.set_aside import SettingAside
 
 MAX_CHUNK_OCTETS: Final = 64 << 10
 HEAD: Final = ""
@@ -127,8 +129,10 @@ class Versions:
     owners: dict[Owner, Kept] = field(default_factory=dict)
     progress: dict[int, int] = field(default_factory=dict)
     """Source partition → highest offset that is done with."""
-    shares: dict[int, RecentShare] = field(default_factory=dict)
-    """Source partition → of the records up to there, how many of the newest were rejected."""
+    aside: dict[int, SettingAside] = field(default_factory=dict)
+    """Source partition → what is set aside of it, up to there."""
+    topic_ids: dict[int, str] = field(default_factory=dict)
+    """Source partition → Kafka's id of the topic in which it was read."""
     epochs: dict[int, int] = field(default_factory=dict)
     """Partition → the epoch that was claimed last."""
     stale: dict[int, set[str]] = field(default_factory=dict)
@@ -146,9 +150,13 @@ class Versions:
         if self._is_stale(partition, key, epoch):
             return
         if is_progress(key):
-            if value is not None and value["now"][0] > self.progress.get(partition, -1):
-                self.progress[partition] = value["now"][0]
-                self.shares[partition] = RecentShare.from_json(value["now"][1])
+            # With the same offset again: what was set aside there has been said. -1: a claim before the first record.
+            if value is not None and value["now"][0] >= self.progress.get(partition, 0):
+                self.progress[partition], kept = value["now"]
+                # A worker of an earlier version kept a list of shares.
+                kept = {} if isinstance(kept, list) else kept
+                self.aside[partition] = SettingAside.from_json(kept) if kept else SettingAside()
+                self.topic_ids[partition] = kept.get("topic_id", "")
             return
         run, name, chunk = key.split("|", 2)
         owner = Owner(run, name)
@@ -219,7 +227,8 @@ class Versions:
         mine = set(partitions)
         self.owners = {owner: kept for owner, kept in self.owners.items() if kept.partition in mine}
         self.progress = {partition: offset for partition, offset in self.progress.items() if partition in mine}
-        self.shares = {partition: share for partition, share in self.shares.items() if partition in mine}
+        self.aside = {partition: one for partition, one in self.aside.items() if partition in mine}
+        self.topic_ids = {partition: one for partition, one in self.topic_ids.items() if partition in mine}
         self.epochs = {partition: epoch for partition, epoch in self.epochs.items() if partition in mine}
         self.stale = {partition: keys for partition, keys in self.stale.items() if partition in mine}
         self.ends = {partition: end for partition, end in self.ends.items() if partition in mine}
@@ -228,7 +237,8 @@ class Versions:
     def claim(self, partition: int) -> Entry:
         """The entry by which this worker claims a partition: from it on nothing counts that others write."""
         self.epochs[partition] = self.epochs.get(partition, 0) + 1
-        return progress_entry(partition, self.progress.get(partition, -1), self.shares.get(partition, RecentShare()))
+        aside, topic_id = self.aside.get(partition, SettingAside()), self.topic_ids.get(partition, "")
+        return progress_entry(partition, self.progress.get(partition, -1), aside, topic_id)
 
     def mend(self, partition: int) -> list[Entry]:
         """The entries that make the last one of each key in a claimed partition the one that counts. Leavings are
@@ -377,8 +387,9 @@ def is_progress(key: str) -> bool:
     return key.startswith(PROGRESS) and "|" not in key
 
 
-def progress_entry(partition: int, offset: int, share: RecentShare) -> Entry:
-    return Entry(f"{PROGRESS}{partition}", orjson.dumps({"now": [offset, share.to_json()]}), partition)
+def progress_entry(partition: int, offset: int, aside: SettingAside, topic_id: str = "") -> Entry:
+    kept = {"topic_id": topic_id, **aside.to_json()}
+    return Entry(f"{PROGRESS}{partition}", orjson.dumps({"now": [offset, kept]}), partition)
 
 
 def _pruned(versions: Iterable[Version], head: Version | None) -> list[Version]:

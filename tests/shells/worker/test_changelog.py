@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.measures.share import RecentShare
+from pipeline.set_aside import SettingAside
 from pipeline.shells.exits import EXIT_NEVER_AGAIN
 from pipeline.shells.settings import Settings
 from pipeline.shells.worker import app as module
@@ -43,8 +43,11 @@ FOREIGN: dict[str, tuple[bytes | None, bytes | None, str]] = {
     "a head that is a list": (HEAD_KEY, b'{"now":[5,[1]]}', "has not all of chunks, origin, state, touched_at"),
     "a head of another version": (HEAD_KEY, b'{"now":[5,{"state":{},"chunks":0}]}', "has not all of chunks, origin"),
     "progress of another partition": (b'"~1"', b'{"now":[5,[]]}', "progress of this partition has ~0"),
-    "progress of another version": (b'"~0"', b'{"now":[5,{}]}', "has no lots"),
-    "progress with half a lot": (b'"~0"', b'{"now":[5,[[1,2]]]}', "has no lots"),
+    "progress of another version": (b'"~0"', b'{"now":[5,{}]}', "does not say what is set aside"),
+    "progress with half a range": (
+        b'"~0"', b'{"now":[5,{"second":0,"kept":0,"runs":{},"open":[{"run":""}],"unsaid":[]}]}',
+        "does not say what is set aside",
+    ),
 }  # fmt: skip
 
 
@@ -62,17 +65,23 @@ def test_what_a_worker_wrote_is_read_as_it_was_written() -> None:
     change = written.change(LINK, 0, 5, {HEAD: {"seen": 1}, "levels/1": [1], "gone/2": None}, about)
     written.take(change)
     again = written.change(LINK, 0, 9, {HEAD: {"seen": 2}, "levels/1": [1, 2]}, about)
-    share = RecentShare().with_batch(20, 3, 1_700_000_000)
-    entries = [*change.entries, change.head_entry, *again.entries, again.head_entry, progress_entry(0, 9, share)]
+    aside = SettingAside(second=7, kept=3)
+    entries = [*change.entries, change.head_entry, *again.entries, again.head_entry, progress_entry(0, 9, aside, "id")]
     written.take(again)
     entries.append(written.end(LINK, {"over": True, "origin": "test", "touched_at": 7}).head_entry)
     replayed = Versions()
     for one in entries[:-1]:
         replayed.replay(0, *read_entry(0, orjson.dumps(one.key), one.value))
     assert replayed.read(LINK) == written.read(LINK)
-    assert (replayed.progress, replayed.shares) == ({0: 9}, {0: share})
+    assert (replayed.progress, replayed.aside, replayed.topic_ids) == ({0: 9}, {0: aside}, {0: "id"})
     assert read_entry(0, orjson.dumps(entries[-1].key), entries[-1].value).value is not None
     assert read_entry(0, b'"run-1|rover-a|levels/1"', None) == ("run-1|rover-a|levels/1", None)
+
+
+def test_progress_of_an_earlier_version_is_taken_with_nothing_set_aside() -> None:
+    versions = Versions()
+    versions.replay(0, *read_entry(0, b'"~0"', b'{"now":[5,[[20,3,1700000000]]]}'))
+    assert (versions.progress, versions.aside) == ({0: 5}, {0: SettingAside()})
 
 
 def test_a_run_whose_name_begins_as_the_key_of_progress_does_is_a_run() -> None:
@@ -82,7 +91,7 @@ def test_a_run_whose_name_begins_as_the_key_of_progress_does_is_a_run() -> None:
     about = {"origin": "test", "touched_at": 7, "counts": {}}
     change = written.change(run, 0, 5, {HEAD: {}, "levels/1": [1]}, about)
     written.take(change)
-    for one in (progress_entry(0, 9, RecentShare()), *change.entries, change.head_entry):
+    for one in (progress_entry(0, 9, SettingAside()), *change.entries, change.head_entry):
         replayed.replay(0, *read_entry(0, orjson.dumps(one.key), one.value))
     assert replayed.read(run) == written.read(run)
     assert replayed.progress == {0: 9}

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
+from aiokafka.errors import InvalidTimestampError
 from faust.types import TP
 
-from pipeline.measures.share import RecentShare
+from pipeline.set_aside import SettingAside
 from pipeline.shells.exits import EXIT_FAILED, EXIT_HOLE, EXIT_NEVER_AGAIN
 from pipeline.shells.kafka.clients import Cluster
 from pipeline.shells.worker import guard as module
@@ -34,6 +35,7 @@ class Kafka:
     def __init__(self) -> None:
         self.sent: list[tuple[list[tuple[str, bytes]], asyncio.Future[None]]] = []
         self.last_value: bytes | None = None
+        self.values: list[tuple[str, bytes | None]] = []
         self.fail = ""
         self.end = 0
         """Of the changelog."""
@@ -42,6 +44,7 @@ class Kafka:
         records = list(records)
         places = [(one.topic, one.key) for one in records]
         self.last_value = records[-1].value if records else self.last_value
+        self.values += [(one.topic, one.value) for one in records]
         if any(topic == self.fail for topic, _ in places):
             raise OSError("the broker is away")
         if places:
@@ -141,10 +144,10 @@ async def test_a_send_that_fails_ends_the_worker_and_lets_no_record_go(fails: st
 async def test_a_record_that_did_not_come_ends_the_worker(
     left: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def stands(bootstrap: str, place: TP, offset: int) -> int:
-        return offset
+    async def stands(cluster: Cluster, place: TP, offset: int) -> tuple[int, int]:
+        return 0, offset
 
-    monkeypatch.setattr(module, "first_offset_from", stands)
+    monkeypatch.setattr(module, "stands_from", stands)
     records = incoming(10)
     with pytest.raises(Left):
         await made(Kafka())._step(arrived(records[:4] + records[5:]))
@@ -155,10 +158,10 @@ async def test_a_record_that_did_not_come_ends_the_worker(
 
 @pytest.mark.asyncio
 async def test_an_offset_without_a_record_is_no_hole(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def gone(bootstrap: str, place: TP, offset: int) -> int:
-        return offset + 1
+    async def gone(cluster: Cluster, place: TP, offset: int) -> tuple[int, int]:
+        return 0, offset + 1
 
-    monkeypatch.setattr(module, "first_offset_from", gone)
+    monkeypatch.setattr(module, "stands_from", gone)
     kafka, records = Kafka(), incoming(10)
     guard = made(kafka)
     step = asyncio.ensure_future(guard._step(arrived(records[:4] + records[5:])))
@@ -167,6 +170,47 @@ async def test_an_offset_without_a_record_is_no_hole(monkeypatch: pytest.MonkeyP
         await asyncio.sleep(0)
     await step
     assert guard.done() == {PLACE: 10}
+
+
+@pytest.mark.asyncio
+async def test_records_deleted_under_a_running_worker_are_said_and_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def deleted(cluster: Cluster, place: TP, offset: int) -> tuple[int, int]:
+        return 7, 7
+
+    monkeypatch.setattr(module, "stands_from", deleted)
+    kafka, records = Kafka(), incoming(10)
+    guard = made(kafka)
+    await _acknowledged(kafka, guard._step(arrived(records[:4] + records[7:])))
+    assert guard.done() == {PLACE: 10}
+    assert "relay.frames/0: records 4 to 6 were deleted before they were read" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_kafka_refuses_is_the_reason_that_is_said(left: list[tuple[int, str]]) -> None:
+    async def refused(records: Iterable[Outbound]) -> None:
+        raise InvalidTimestampError
+
+    guard = made(Kafka())
+    guard.app.producer.send_all = refused
+    with pytest.raises(Left):
+        await guard._guarded(guard._step(arrived(incoming(3))))
+    assert left[0][0] == EXIT_FAILED
+    assert "Kafka refuses a time of this machine" in left[0][1]
+    assert "relaywatch topics check" in left[0][1]
+
+
+@pytest.mark.parametrize(("before", "now"), [("a", "a"), ("", "a"), ("a", "")])
+def test_a_topic_is_the_one_before_where_its_id_is_or_where_kafka_gives_none(before: str, now: str) -> None:
+    made(Kafka()).check_topic(before, now)
+
+
+def test_a_topic_of_another_id_was_made_anew_however_many_records_it_has(left: list[tuple[int, str]]) -> None:
+    with pytest.raises(Left):
+        made(Kafka()).check_topic("a", "b")
+    assert left[0][0] == EXIT_NEVER_AGAIN
+    assert "deleted and made anew" in left[0][1]
 
 
 @pytest.mark.asyncio
@@ -180,38 +224,38 @@ async def test_records_of_an_earlier_assignment_are_neither_used_nor_let_go() ->
 
 
 @pytest.mark.asyncio
-async def test_a_worker_that_stopped_for_rejected_records_stops_again_at_its_start_and_takes_no_more(
-    left: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def nothing_else(cluster: Cluster, places: list[TP]) -> dict[TP, tuple[int, int]]:
-        return {PLACE: (0, 500)}
-
-    monkeypatch.setattr(module, "ends_of", nothing_else)
-    kafka = Kafka()
+async def test_a_range_that_no_record_ends_is_ended_in_the_state_before_it_is_said() -> None:
+    """The clock decides it: who dies in between says the same, whatever has come meanwhile."""
+    kafka, records = Kafka(), [one._replace(key=b"rover-z") for one in incoming(300)]
     guard = made(kafka)
-    guard.meter.most_rejected = 0.5
-    step = asyncio.ensure_future(guard._step(arrived([one._replace(key=b"") for one in incoming(210)])))
-    while not step.done():
-        kafka.acknowledge()
-        await asyncio.sleep(0)
-    assert isinstance(step.exception(), Left)
+    await _acknowledged(kafka, guard._step(arrived(records)))
+    assert [one.last for one in guard.table.versions.aside[0].open.values()] == [199, 299]
+    await guard._say_what_was_passed_over()
+    assert kafka.topics == [], "some may still come"
+    guard.taken_at[0] -= 10
+    step = asyncio.ensure_future(guard._say_what_was_passed_over())
+    await until(lambda: kafka.topics)
+    assert kafka.acknowledge() == [(CHANGELOG, b'"~0"')]
+    written = orjson.loads(kafka.last_value or b"")
+    await until(lambda: kafka.topics)
+    assert [topic for topic, _ in kafka.acknowledge()] == ["relay.rejected"] * 2
+    said = kafka.values[-2:]
+    await until(lambda: kafka.topics)
+    assert kafka.acknowledge() == [(CHANGELOG, b'"~0"')]
+    await step
+    assert guard.table.versions.aside[0].unsaid == []
 
     again = made(kafka)
-    again.table.versions.replay(0, "~0", orjson.loads(kafka.last_value or b""), 1)
-    again.meter.most_rejected = 0.5
-    again.app.consumer.assignment = lambda: {PLACE}
+    again.table.versions.replay(0, "~0", written, 1)
     again.table.versions.ends[0] = kafka.end
-    with pytest.raises(Left):
-        await _acknowledged(kafka, again.restored())
-    assert [status for status, _ in left] == [EXIT_NEVER_AGAIN] * 2
-    assert left[0][1] == left[1][1]
-    assert left[0][1].startswith("210 of the last 210 records of partition 0 of frames were rejected")
+    await _acknowledged(kafka, again._say_what_was_passed_over())
+    assert [one for one in kafka.values if one[0] == "relay.rejected"][-2:] == said
 
 
 def _started(first: int, end: int, done: int | None) -> int:
     guard = made(Kafka())
     if done is not None:
-        entry = progress_entry(0, done, RecentShare())
+        entry = progress_entry(0, done, SettingAside())
         guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""), 1)
     return guard._start(PLACE, first, end)
 
@@ -237,9 +281,13 @@ async def test_a_topic_that_is_deleted_and_made_anew_under_a_worker_is_no_start_
     async def ends_of(cluster: Cluster, places: list[TP]) -> dict[TP, tuple[int, int]]:
         return dict.fromkeys(places, (0, 0))
 
+    async def no_ids(cluster: Cluster, topics: list[str]) -> dict[str, str]:
+        return {}
+
     monkeypatch.setattr(module, "ends_of", ends_of)
+    monkeypatch.setattr(module, "topic_ids", no_ids)
     guard = made(Kafka())
-    entry = progress_entry(0, 49, RecentShare())
+    entry = progress_entry(0, 49, SettingAside())
     guard.table.versions.replay(0, entry.key, orjson.loads(entry.value or b""), 1)
     guard.app.consumer.assignment = lambda: {TP(CHANGELOG, 0)}
     await guard.restored()

@@ -59,10 +59,19 @@ async def test_no_more_is_fetched_of_a_partition_while_much_waits(much: tuple[in
     inbox, source = Inbox(batch_records=3), Source()
     inbox.put(FIRST, records(*much), 1, source)
     assert source.held == {FIRST}
-    inbox.put(SECOND, records(1), 1, source)
-    assert source.held == {FIRST, SECOND}
     await inbox.take(source)
     assert source.held == set()
+
+
+@pytest.mark.asyncio
+async def test_much_that_comes_in_one_partition_holds_no_other_back() -> None:
+    inbox, source = Inbox(batch_records=4), Source()
+    inbox.put(FIRST, records(*[1] * 100), 1, source)
+    inbox.put(SECOND, records(1), 1, source)
+    assert source.held == {FIRST}
+    taken = await inbox.take(source)
+    assert offsets(taken) == [0, 0, 1, 2]
+    assert offsets(await inbox.take(source)) == [3, 4, 5, 6]
 
 
 @pytest.mark.asyncio

@@ -10,12 +10,13 @@ import pytest
 
 from pipeline import topics
 from pipeline.channels.sessions import MOST_NAMES, MOST_SESSIONS, Sessions
+from pipeline.commands import ResumeRun
 from pipeline.errors import STATE_UNUSABLE, RecordError
 from pipeline.mission.model import FrameFormat
-from pipeline.records import LISTENED_TO_COUNT, STRETCH, FramesReceived, Listened, Origin, Record, Run
+from pipeline.records import LISTENED_TO_COUNT, SECOND, STRETCH, FramesReceived, Listened, Origin, Record, Run
 from pipeline.shells.worker.lives import DAY, FINISHED_AFTER, FORGOTTEN_AFTER, IDLE_SECONDS, Lives
 from pipeline.shells.worker.stages import PURE_FLOW, DecodeStage, Incoming, Outgoing, Stage, WatchStage
-from pipeline.shells.worker.versions import Entry, Owner, Versions
+from pipeline.shells.worker.versions import Entry, Owner, Versions, progress_entry
 from pipeline.simulate.simulation import simulate
 from pipeline.topics import TOPICS, TopicName
 from tests.build import scenario, scenario_records
@@ -63,6 +64,11 @@ class Log:
             self.lives.written(folded, changes)
             outgoing += folded.outgoing
         self.outgoing += outgoing
+        for partition, aside in self.lives.aside.items():
+            offset = max(one.origin.offset for one in batch if one.origin.partition == partition)
+            entry = progress_entry(partition, offset, aside)
+            self.entries.append(entry)
+            self.lives.versions.replay(partition, entry.key, orjson.loads(entry.value or b""))
         return outgoing
 
     def restart(self) -> None:
@@ -450,3 +456,60 @@ def state_of(log: Log, owner: Owner) -> Any:
     found = log.lives.versions.read(owner)
     assert found is not None
     return found[1]["state"], found[2]
+
+
+def spoilt(chance: random.Random) -> list[Incoming]:
+    """A good run, and beside it a run of which nothing is good, live records that are bad, of a link that the mission
+    has and of one that it has not, and a person who has the bad run taken again."""
+    good, mixed = incoming(600), []
+    bad = Run(id="bad", origin="replay")
+    other = arrival(scenario_records("frames-late")[0], 0, bad)
+    live = arrival(scenario_records("frames-late")[0], 0, Run())
+    command = ResumeRun(id="c1", vehicle="ingenuity", by="ed", why="mended", at=STARTED)
+    resumed = topics.resumed_message("relay", command, bad, 0)
+    for number, record in enumerate(good):
+        mixed.append(record)
+        mixed.append(other._replace(key=b"rover-z"))
+        mixed += chance.choice([[], [live._replace(value=b"x")], [live._replace(key=b"rover-z")] * 2])
+        if number == 400:
+            mixed.append(other._replace(key=resumed.key, value=resumed.value, headers=dict(resumed.headers)))
+    return [
+        one._replace(origin=Origin("relay.frames", 0, offset), timestamp=STARTED + offset * SECOND // 900)
+        for offset, one in enumerate(mixed)
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_is_kept_and_what_is_set_aside_do_not_depend_on_batches_or_restarts(seed: int) -> None:
+    chance = random.Random(seed)
+    records = spoilt(chance)
+    whole, cut = decode_log(), decode_log()
+    for batch in batches(records, chance, 400):
+        whole.take(batch)
+    for batch in batches(records, chance, 90):
+        cut.take(batch)
+        if chance.random() < 0.5:
+            cut.restart()
+    assert whole.outgoing == cut.outgoing
+    assert whole.lives.versions.aside == cut.lives.versions.aside
+    undisturbed = decode_log()
+    undisturbed.take(incoming(600))
+    telemetry = [one.message for one in whole.outgoing if one.message.topic == "relay.telemetry"]
+    assert len(telemetry) == len(undisturbed.outgoing)
+    _check_accounted_for(whole, records)
+
+
+def _check_accounted_for(log: Log, records: list[Incoming]) -> None:
+    """Each bad record is kept whole or counted in a range; the one of a link that is live and known is kept."""
+    bodies = [orjson.loads(one.message.value) for one in log.outgoing if one.message.topic == "relay.rejected"]
+    kept = {body["origin"]["offset"] for body in bodies if "last_offset" not in body}
+    ranges = [body for body in bodies if "last_offset" in body and body["command"] is None]
+    still = log.lives.versions.aside[0].open.values()
+    bad = [one for one in records if one.key == b"rover-z" or one.value == b"x"]
+    assert len(kept) + sum(body["records"] for body in ranges) + sum(one.records for one in still) == len(bad)
+    assert {one.origin.offset for one in bad if one.value == b"x"} <= kept
+    (answer,) = (body for body in bodies if body.get("command"))
+    of_run = [one.origin.offset for one in bad if one.headers.get("ce_run") == b"bad"]
+    assert answer["origin"]["offset"] == of_run[0]
+    assert answer["records"] == sum(offset <= answer["last_offset"] for offset in of_run)
+    assert [body["run"] for body in ranges if body["reason"] == "set_aside"] == ["bad"]

@@ -1,8 +1,11 @@
 """A line that repeats itself does not fill the disk."""
 
+import json
 import logging
 
-from pipeline.shells.worker.logs import RateLimit
+import pytest
+
+from pipeline.shells.worker.logs import RateLimit, log_to_stderr
 
 
 def line(text: str, *arguments: object, name: str = "aiokafka.conn") -> logging.LogRecord:
@@ -40,3 +43,37 @@ def test_what_was_said_long_ago_takes_no_memory() -> None:
     now = 100.0
     limit(line("one more"))
     assert len(limit.windows) == 1
+
+
+def test_in_json_each_line_is_one_object_with_the_fault_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    try:
+        log_to_stderr(logging.INFO, "json")
+        logging.getLogger("pipeline.x").info("two\nlines, %d of them", 2)
+        try:
+            raise ValueError("no")
+        except ValueError:
+            logging.getLogger("pipeline.x").exception("failed")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first["at"].endswith("Z")
+    assert {name: first[name] for name in ("level", "logger", "message")} == {
+        "level": "info", "logger": "pipeline.x", "message": "two\nlines, 2 of them",
+    }  # fmt: skip
+    assert "ValueError: no" in second["exception"]
+
+
+def test_what_every_member_hears_at_a_rebalance_is_no_warning() -> None:
+    line = logging.LogRecord(
+        "aiokafka.consumer.group_coordinator", logging.WARNING, "", 0,
+        "Heartbeat failed for group %s because it is rebalancing", ("relay.worker",), None,
+    )  # fmt: skip
+    before = logging.getLogger().level
+    try:
+        logging.getLogger().setLevel(logging.INFO)
+        assert not RateLimit()(line)
+    finally:
+        logging.getLogger().setLevel(before)

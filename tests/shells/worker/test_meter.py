@@ -1,6 +1,5 @@
 """What a stage shows of itself: of its own partitions, from its state, of the newest run."""
 
-import time
 from collections.abc import Iterable
 
 import pytest
@@ -8,17 +7,15 @@ from prometheus_client import generate_latest
 
 from pipeline import topics
 from pipeline.measures.links import LinkCounts
-from pipeline.measures.share import RecentShare
 from pipeline.metrics import Sample
 from pipeline.records import Run
+from pipeline.set_aside import SET_ASIDE_AFTER, SettingAside
 from pipeline.shells.worker.exporter import Exporter
 from pipeline.shells.worker.folding import Folded
 from pipeline.shells.worker.meter import Meter
 from pipeline.shells.worker.stages import Incoming
 from tests.build import scenario_records
-from tests.shells.worker.test_lives import STARTED, Log, arrived, decode_log, incoming, watch_log
-
-NOW = time.time_ns() // 1_000_000_000
+from tests.shells.worker.test_lives import RUN, STARTED, Log, arrived, decode_log, incoming, watch_log
 
 
 class Clock:
@@ -32,9 +29,9 @@ class Clock:
 class Metered:
     """A stage, its log, and what a scrape sees."""
 
-    def __init__(self, log: Log, most_rejected: float = 1.0) -> None:
+    def __init__(self, log: Log) -> None:
         self.log, self.exporter, self.clock = log, Exporter(), Clock()
-        self.meter = Meter(log.lives, self.exporter, most_rejected, self.clock)
+        self.meter = Meter(log.lives, self.exporter, self.clock)
 
     def take(self, batch: list[Incoming]) -> Folded:
         folded = self.log.lives.fold(batch)
@@ -44,7 +41,7 @@ class Metered:
             self.log.entries += [*change.entries, change.head_entry]
         self.log.outgoing += folded.outgoing
         self.clock.now += 2
-        self.meter.taken(len(batch), folded, moved, 0.01)
+        self.meter.taken(len(batch), batch, folded, moved, 0.01)
         return folded
 
     def restart(self) -> "Metered":
@@ -157,7 +154,6 @@ def test_a_stage_tells_what_it_took_what_it_did_not_and_how_long_it_took() -> No
     one = Metered(decode_log())
     one.meter.assigned([0])
     records = incoming(20)
-    one.log.lives.versions.shares[0] = RecentShare().with_batch(20, 5, NOW)
     one.take([*records[:15], *(bad._replace(key=b"") for bad in records[15:20])])
     assert one.value("relay_records_taken_total", 'stage="decode"') == 15
     assert one.value("relay_records_rejected_total", 'reason="no_key"') == 5
@@ -180,26 +176,33 @@ def test_the_way_of_a_frame_to_its_alert_is_measured_from_kafkas_timestamp_of_it
     assert watch.value("relay_delivery_seconds_count", 'origin="test"') == len(alerts)
 
 
-def test_a_partition_of_which_more_than_the_share_was_rejected_is_a_reason_to_stop() -> None:
-    one = Metered(decode_log(), 0.5)
-    shares = one.log.lives.versions.shares
-    shares[0] = RecentShare().with_batch(199, 199, NOW)
-    assert one.meter.too_many_rejected() == ""
-    shares[0] = shares[0].with_batch(1, 1, NOW)
-    assert one.meter.too_many_rejected() != ""
-    one.meter.most_rejected = 1.0
-    assert one.meter.too_many_rejected() == ""
+def test_runs_that_are_set_aside_are_counted_by_origin_and_go_with_the_partition() -> None:
+    one = Metered(decode_log())
+    one.meter.assigned([0])
+    aside = one.log.lives.versions.aside.setdefault(0, SettingAside())
+    for offset in range(SET_ASIDE_AFTER):
+        aside.bad(RUN, offset, STARTED, "unknown_link", is_known=False)
+    one.take(incoming(1))
+    assert one.value("relay_runs_set_aside", 'origin="test"') == 1
+    assert one.value("relay_runs_set_aside", 'origin="replay"') == 0
+    one.meter.withdrawn()
+    assert one.value("relay_runs_set_aside", 'origin="test"') == 0
 
 
-def test_one_bad_partition_is_not_hidden_by_a_good_one() -> None:
-    one = Metered(decode_log(), 0.5)
-    one.log.lives.versions.shares |= {
-        0: RecentShare().with_batch(400, 0, NOW),
-        1: RecentShare().with_batch(200, 200, NOW),
-    }
-    reason = one.meter.too_many_rejected()
-    assert reason.startswith("200 of the last 200 records of partition 1 of frames were rejected")
-    assert "--rejected-share 1" in reason
+def test_of_a_flood_ten_lines_a_second_are_logged_and_how_many_more_there_were(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one, clock = Metered(decode_log()), Clock()
+    one.meter.said.clock = clock
+    bad = [record._replace(key=b"rover-z") for record in incoming(60)]
+    one.take(bad[:30])
+    one.take(bad[30:])
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 10
+    assert lines[0].startswith("relay.frames/0@0 rejected (unknown_link): link is 'rover-z'")
+    clock.now += 1
+    one.meter.show_what_moved()
+    assert caplog.records[-1].getMessage() == "... and 50 more within the same second"
 
 
 def test_gauges_that_cannot_be_reckoned_are_not_there_and_stop_nothing(

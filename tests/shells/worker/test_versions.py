@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.measures.share import RecentShare
+from pipeline.set_aside import SettingAside
 from pipeline.shells.worker.versions import (
     HEAD,
     MAX_CHUNK_OCTETS,
@@ -52,10 +52,10 @@ class Machine:
             changed[name] = self.chunks[name]
         change = self.versions.change(LINK, 0, self.offset, {HEAD: self.total, **changed}, {"origin": "test"})
         self.versions.take(change)
-        return [*change.entries, change.head_entry, progress_entry(0, self.offset, RecentShare())]
+        return [*change.entries, change.head_entry, progress_entry(0, self.offset, SettingAside())]
 
 
-BAD = RecentShare().with_batch(200, 150, 1_700_000_000)
+BAD = SettingAside(second=1_700_000_000, kept=100)
 
 
 def truth(records: list[int]) -> tuple[int, int, dict[str, list[int]]]:
@@ -149,7 +149,7 @@ def test_partitions_that_were_taken_away_are_let_go() -> None:
     versions.keep_only({3})
     assert list(versions.owners) == [Owner("", "rover-b")]
     assert versions.progress == {3: 4}
-    assert versions.shares == {3: BAD}
+    assert versions.aside == {3: BAD}
 
 
 def test_what_another_worker_wrote_meanwhile_counts_in_the_next_head() -> None:
