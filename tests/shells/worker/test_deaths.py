@@ -142,12 +142,16 @@ def kafka_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     async def first_offset_from(cluster: Cluster, place: TP, offset: int) -> int:
         return offset
 
+    async def topic_ids(cluster: Cluster, names: Iterable[str]) -> dict[str, str]:
+        return dict.fromkeys(names, "an id")
+
     async def without_end(guard: Guard, work: Coroutine[Any, Any, None]) -> None:
         await work
 
     monkeypatch.setattr(module, "leave", leave)
     monkeypatch.setattr(Guard, "_guarded", without_end)
     monkeypatch.setattr(module, "ends_of", ends_of)
+    monkeypatch.setattr(module, "topic_ids", topic_ids)
     monkeypatch.setattr(module, "first_offset_from", first_offset_from)
 
 
