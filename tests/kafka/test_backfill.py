@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.backfill.openmetrics import exposition
 from pipeline.backfill.retell import ALERTS, Retelling
-from pipeline.metrics import DELIVERY
+from pipeline.metrics import DELIVERY, RUNS_SET_ASIDE
 from pipeline.records import SECOND, Origin, Run
 from tests.build import scenario, scenario_records
 from tests.kafka.cluster import publish, wait_for, worker
@@ -41,12 +41,13 @@ def told_at_the_end() -> Shown:
 
 
 def shown(text: str) -> Shown:
-    """Of the worker: all that is about a replay, but for what Kafka's own clock measures."""
+    """Of the worker: all that is about a replay, but for what Kafka's own clock measures and what a file cannot do."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.labels.get("origin") == RUN.origin and not sample.name.startswith(DELIVERY.name)
+        if sample.labels.get("origin") == RUN.origin
+        and not sample.name.startswith((DELIVERY.name, RUNS_SET_ASIDE.name))
     }
 
 
