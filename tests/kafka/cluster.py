@@ -21,7 +21,7 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, NodeNotReadyError
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import topics
@@ -220,8 +220,8 @@ async def committed(kafka: str, namespace: str) -> dict[TopicPartition, int]:
 async def _committed(admin: Any, namespace: str) -> dict[TopicPartition, int]:
     try:
         offsets = await admin.list_consumer_group_offsets(application_id(namespace))
-    except GroupCoordinatorNotAvailableError:
-        # The broker makes its own topic for groups when the first one comes.
+    except (GroupCoordinatorNotAvailableError, NodeNotReadyError, KafkaConnectionError):
+        # The broker makes its own topic for groups when the first one comes; and it may be away, to come again.
         return {}
     return {place: one.offset for place, one in offsets.items()}
 
