@@ -6,6 +6,11 @@
     command of a person ── pass_on ─▶ itself, once for each vehicle that it concerns, in the telemetry's one order
     ... passed on       ── obey(state of the vehicle) ─▶ revisions of alerts, facts of flights, refusals
 
+WHEN `watch` JUDGES: after a record that moves a relay's watermark (a listening record; in a session without them, a
+frame of a later second), lets a second of the earth's clock pass, ends a session, says that nothing is delivered, or
+brings what lies before the watermark; and after a command of a person. Nothing else can change a verdict. Every other
+record only joins the evidence.
+
 All are functions of (state, record, mission): they know no Kafka, no file and no clock, skip a record they have
 seen by its origin, and give the same outputs however records were grouped. On Kafka they run as Faust agents
 (shells.worker); in one process, with no broker, as the loop below (shells.files.analyze).

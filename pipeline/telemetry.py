@@ -150,6 +150,20 @@ def decode_telemetry(value: bytes) -> Telemetry:
     return telemetry
 
 
+def earliest_instant(telemetry: Telemetry) -> int | None:
+    """The earliest relay receive time of which a record says anything; None: it says nothing of any."""
+    instants = [*telemetry.told_late, *telemetry.set_aside, *(first for first, _ in telemetry.receiving)]
+    for times in (
+        *(one.times for one in telemetry.channels), *(one.times for one in telemetry.samples),
+        *(one.times for one in telemetry.readings), *(one.times for one in telemetry.out_of_scope),
+    ):  # fmt: skip
+        instants += times[:1]
+    instants += [number * (SECOND // 10) for number, _, _ in telemetry.bins]
+    if telemetry.listened is not None:
+        instants.append(telemetry.listened.starts_at)
+    return min(instants, default=telemetry.relay_receive_time)
+
+
 def _check_length(what: str, *columns: Sequence[object]) -> None:
     lengths = set(map(len, columns))
     if len(lengths) > 1:

@@ -16,8 +16,9 @@ from pipeline.mission.model import ANY_SYSTEM, Mission, Vehicle
 from pipeline.outputs import Flight, Output
 from pipeline.people import People
 from pipeline.records import Origin, Run
-from pipeline.telemetry import Telemetry
+from pipeline.telemetry import Telemetry, earliest_instant
 from pipeline.verdicts import verdict
+from pipeline.verdicts.finished import Finished
 from pipeline.verdicts.ledger import SUPERSEDED, accounting_of, channels_of_all, facts_of
 from pipeline.verdicts.picture import Picture
 
@@ -44,6 +45,8 @@ class VehicleState:
         self.judged_until: dict[str, int] = {}
         """Vehicle → the watermark that was reached while a link was given up: it does not fall when that link speaks
         again."""
+        self._finished: dict[str, Finished] = {}
+        """Vehicle → its finished flights. Not stored: what is forgotten is judged again."""
         self._stored: dict[str, Any] = {}
         self._changed: set[str] = set()
         self._planned: tuple[Mission, Mission] | None = None
@@ -116,6 +119,8 @@ class VehicleState:
 
     def absorb(self, telemetry: Telemetry, mission: Mission) -> None:
         """Join what one record says."""
+        for finished in self._finished.values():
+            finished.learn(telemetry)
         evidence = self.evidence_for(telemetry.vehicle, mission)
         if not mission.is_mavlink(mission.vehicle(telemetry.vehicle)):
             evidence.absorb(telemetry)
@@ -147,6 +152,15 @@ class VehicleState:
         if picture.given_up and picture.watermark is not None:
             self.judged_until[vehicle.name] = picture.watermark
         return picture
+
+    def forget_finished(self) -> None:
+        """Judge all flights again, the next time."""
+        self._finished.clear()
+
+    def finished_of(self, picture: Picture) -> Finished:
+        finished = self._finished.setdefault(picture.vehicle.name, Finished())
+        finished.look(picture)
+        return finished
 
     def is_vehicle(self, system: int) -> bool:
         """MAVLink: whether one of the system's components is an autopilot."""
@@ -182,10 +196,15 @@ class VehicleState:
 
 
 def watch(state: VehicleState, telemetry: Telemetry, mission: Mission, run: Run) -> tuple[Output, ...]:
-    """What one record changes of what is said. Nothing where the record has been seen before."""
+    """What one record changes of what is said. Nothing where the record has been seen before, and where it is none
+    after which `flow` says that is judged."""
     if state.has_seen(telemetry.origin):
         return ()
+    evidence, link = state.evidence_for(telemetry.vehicle, mission), telemetry.link
+    before = evidence.clock_of(link)
     state.absorb(telemetry, mission)
+    if evidence.clock_of(link) == before and not _is_heard_of_late(evidence, telemetry):
+        return ()
     pictures = state.pictures(telemetry.vehicle, state.planned(mission))
     picture = pictures[0]
     if picture.watermark is None:
@@ -264,7 +283,7 @@ def _by_component(telemetry: Telemetry) -> dict[Component, Telemetry]:
 def _said(state: VehicleState, pictures: Sequence[Picture], moment: Moment, run: Run) -> tuple[Output, ...]:
     """What is news in what is known of the vehicles of one entry of the mission."""
     mission = pictures[0].mission
-    judged = [(picture, *verdict(picture)) for picture in pictures]
+    judged = [(picture, *verdict(picture, state.finished_of(picture))) for picture in pictures]
     changed, revisions = revise(
         state.published, [one for _, _, incidents in judged for one in incidents], moment, run, mission.name,
         state.people.asked, mission.plan,
@@ -307,6 +326,17 @@ def _accounting(state: VehicleState, picture: Picture) -> dict[str, Any]:
         if picture.vehicle.scid == (system if state.is_vehicle(system) else ANY_SYSTEM):
             account["channels"] |= channels_of_all(Picture(evidence, picture.vehicle, picture.mission))
     return account
+
+
+def _is_heard_of_late(evidence: Evidence, telemetry: Telemetry) -> bool:
+    """Whether a record is the last of its session, or comes after it; says that nothing was delivered; or brings what
+    was there earlier."""
+    mark, instant = evidence.mark_of(telemetry.link), earliest_instant(telemetry)
+    return (
+        telemetry.kind not in ("received", "listened")
+        or (telemetry.link, telemetry.session) in evidence.views.over
+        or (mark is not None and instant is not None and instant < mark)
+    )
 
 
 def _is_late(picture: Picture, telemetry: Telemetry) -> bool:

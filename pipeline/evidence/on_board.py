@@ -52,7 +52,6 @@ class JoinedSamples:
         since = self.new_since - MOVED_WITHIN
         start = bisect_left(rows, since, key=_at)
         known = rows[start - 1].known if start else OnBoard()
-        is_late = bool(rows) and self.new_since <= rows[-1].at
         del rows[start:]
         self.new_since = EVER
         points = sorted(
@@ -66,7 +65,7 @@ class JoinedSamples:
             if learnt.contradicts_until is not None:
                 self._contradict(at, learnt.contradicts_until)
             rows.append(Row(at, key, point, known, self._sample(learnt.values, known, is_word=learnt.is_landed_word)))
-        self._show(start, since, is_late=is_late)
+        self._show(start, since)
 
     def _sample(self, values: dict[str, float | str | bool], known: OnBoard, *, is_word: bool) -> Sample | None:
         found = sample(self._meanings, values)
@@ -105,7 +104,7 @@ class JoinedSamples:
         since, before = recent[-1]
         return abs(later[1] - before) > MOVING_RATE * (later[0] - since) / SECOND
 
-    def _show(self, start: int, since: int, *, is_late: bool) -> None:
+    def _show(self, start: int, since: int) -> None:
         """The rows from `start` on, as entries of the lines that they belong to."""
         views, rows = self._views, self._rows
         while start and rows[start - 1].at >= since - self._gap:
@@ -127,9 +126,6 @@ class JoinedSamples:
             group.append((row.at, row.sample))
         if group:
             views.show(_entry(group))
-        views.touch(since)
-        if is_late:
-            views.change_context()
 
     def _goes_on(self, group: list[tuple[int, Sample]], at: int, said: Sample) -> bool:
         before_at, before = group[-1]

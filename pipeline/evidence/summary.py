@@ -32,7 +32,6 @@ does: records may come in any order, in any grouping, and more than once.
 | readings      | message, its word                | MAVLink: what messages say, thinned to a grid         |
 """
 
-from collections.abc import Hashable
 from itertools import compress
 from typing import Any, Final, NamedTuple
 
@@ -40,11 +39,12 @@ from pipeline.evidence.bins import BIN, CHUNK, BinMap
 from pipeline.evidence.losses import HeavyLoss, Measure, Stretch
 from pipeline.evidence.maxima import MaximumMap
 from pipeline.evidence.on_board import JoinedSamples
+from pipeline.evidence.owed import OwedMap
 from pipeline.evidence.readings import Grid
 from pipeline.evidence.runs import Run, RunMap, runs_in
 from pipeline.evidence.segments import Key, Segment, SegmentMap
 from pipeline.evidence.stretches import clock_stretches, instants, rows_of, sample_stretches
-from pipeline.evidence.views import Views
+from pipeline.evidence.views import EVER, Views
 from pipeline.mission.model import Mission, Vehicle
 from pipeline.packets.mavlink import Reading, is_autopilot, reading_of
 from pipeline.records import SECOND
@@ -99,13 +99,13 @@ class Evidence:
         self.views = Views(gap)
         views = self.views
         self.heard = SegmentMap(gap, self._touch, views.follow_heard)
-        self.telemetry = SegmentMap(gap, self._touch, views.follow_telemetry)
+        self.telemetry = SegmentMap(gap, self._touch)
         self.samples = SegmentMap(gap, self._touch, views.follow_samples)
         self.recorded = SegmentMap(gap, self._touch, views.follow_recorded)
         self.clock = SegmentMap(gap, self._touch, views.follow_clock)
         self.listened = SegmentMap(0, self._touch, views.follow_listened)
         self.earth = SegmentMap(silent, self._touch, views.follow_earth)
-        self.undelivered = SegmentMap(silent, self._touch)
+        self.undelivered = SegmentMap(silent, self._touch, views.follow_undelivered)
         self.out_of_scope = SegmentMap(gap, self._touch)
         self.set_aside = SegmentMap(0, self._touch, views.follow_set_aside)
         self.records = SegmentMap(1, follow=lambda key, gone, come: self._touch_session(key[1]))
@@ -116,11 +116,11 @@ class Evidence:
         self.joined: JoinedSamples  # made below, of the readings that it follows
         self.readings = Grid(touch=self._touch_readings, follow=lambda at: self.joined.follow(at))
         self.joined = JoinedSamples(self.readings, vehicle.meanings, views, gap)
-        self.ended = MaximumMap(_session_of, self._touch_end)
-        self.stopped = MaximumMap(_session_of, self._touch_end)
+        self.ended = MaximumMap(_session_of, self._touch_session, views.follow_end)
+        self.stopped = MaximumMap(_session_of, self._touch_session, views.follow_end)
         self.reached = MaximumMap(_session_of, self._touch_session)
         self.last_sequence = MaximumMap(_session_of, self._touch_session)
-        self.owed = MaximumMap(lambda key: key[2], self._touch_owed)
+        self.owed = OwedMap(lambda key: key[2], self._touch)
         self.dispositions = MaximumMap(touch=self._touch)
         self.bins = BinMap(self._touch_bins)
         self.runs = RunMap(run_gap, self._touch_runs)
@@ -131,9 +131,6 @@ class Evidence:
         self._links_of: dict[Key, set[str]] = {}
         """The same key → the links that heard the channel."""
         self._heavy_losses: dict[Key, HeavyLoss] = {}
-        self.kept: dict[Hashable, Any] = {}
-        """What rules keep of what they reckoned, to reckon less the next time. It decides nothing: without it they
-        would say the same."""
 
     def _touch(self, at: int, kind: str = "evidence") -> None:
         self.changed.add(f"{kind}/{at // STORED_BY[kind]}")
@@ -141,24 +138,14 @@ class Evidence:
     def _touch_session(self, at: int) -> None:
         self._touch(at, "sessions")
 
-    def _touch_end(self, at: int) -> None:
-        self._touch(at, "sessions")
-        self.views.change_context()
-
-    def _touch_owed(self, at: int) -> None:
-        self._touch(at)
-        self.views.touch(at)
-
     def _touch_readings(self, at: int) -> None:
         self._touch(at, "readings")
 
     def _touch_levels(self, at: int) -> None:
         self._touch(at, "levels")
-        self.views.touch(at)
 
     def _touch_runs(self, at: int) -> None:
         self._touch(at, "runs")
-        self.views.stamp += 1
 
     def _touch_bins(self, link: str, part: int) -> None:
         self.changed.add(f"bins/{link}/{part}")
@@ -168,7 +155,6 @@ class Evidence:
         link, session = telemetry.link, telemetry.session
         relay, earth = telemetry.relay_receive_time, telemetry.earth_receive_time
         self.records.add((link, session), telemetry.sequence, telemetry.sequence)
-        self.views.stirred.add((link, session))
         if telemetry.kind == "no_delivery":
             self.undelivered.add((link, session), earth, earth)
             return
@@ -209,6 +195,25 @@ class Evidence:
             self.dispositions.add((link, "late"), telemetry.late)
         self._absorb_reception(telemetry)
 
+    def mark_of(self, link: str) -> int | None:
+        """The relay receive time up to which the link's receiver is known to have listened: the end of its last
+        listening record; where a session has none, its last frame. None: nothing says so."""
+        listened, reached = self.views.running.of((link,)), self.reached.values
+        marks = [reached[key] for key in self.views.unreported if key[0] == link and key in reached]
+        if listened:
+            marks.append(listened[-1].last)
+        return max(marks, default=None)
+
+    def clock_of(self, link: str) -> tuple[int, int]:
+        """What `watch` judges by: how far the link's listening is known, in a session without listening records to a
+        second; and the second of the earth's clock."""
+        mark, listened = self.mark_of(link), self.views.running.of((link,))
+        if mark is None:
+            mark = -EVER
+        elif not listened or mark != listened[-1].last:
+            mark -= mark % SECOND
+        return mark, self.views.earth // SECOND
+
     def is_complete(self, link: str, session: int) -> bool:
         """Whether every record of the session is here, in whatever order they came."""
         last = self.last_sequence.values.get((link, session))
@@ -219,8 +224,7 @@ class Evidence:
         """What was heard, good or bad, and what the receiver says it heard."""
         link, session = telemetry.link, telemetry.session
         for number, heard, bad in telemetry.bins:
-            if self.bins.add(link, number, heard, bad) and bad:
-                self.views.touch(number * BIN)
+            self.bins.add(link, number, heard, bad)
         if telemetry.listened is not None:
             report = telemetry.listened
             self.listened.add((link, session, report.production_status), report.starts_at, report.ends_at)
@@ -297,14 +301,11 @@ class Evidence:
     def _settle(self, link: str, since: int = -_EVER, until: int = _EVER) -> None:
         """Drop what is no longer owed in the intervals that [since, until] touches. Receptions only grow, so what is
         settled stays so, and dropping it early or late makes the same evidence."""
-        for key in list(self.owed.values):
+        # A bin is touched also by an interval that only reaches into it.
+        for key in list(self.owed.reaching(since - BIN - 1, until + BIN + 1, link)):
             owed = OwedKey(*key)
-            # A bin is touched also by an interval that only reaches into it.
-            if owed.link != link or owed.ends_at + BIN < since or owed.starts_at - BIN > until:
-                continue
             if self.bins.count(link, owed.starts_at, owed.ends_at)[0] >= self.owed.values[key]:
-                del self.owed.values[key]
-                self._touch_owed(owed.starts_at)
+                self.owed.remove(key)
 
     def merge(self, other: "Evidence") -> None:
         """self ⊔ other, into self."""
@@ -314,7 +315,6 @@ class Evidence:
         for key, row in other.runs.runs.items():
             for run in row:
                 self.add_run(key, run)
-        self.views.stirred |= other.earth.segments.keys() | other.undelivered.segments.keys()
         for link in {key[0] for key in self.owed.values}:
             self._settle(link)
 
@@ -329,7 +329,7 @@ class Evidence:
         for name in GRID_FIELDS:
             whole[name] = sorted((repr(key), repr(point)) for key, point in getattr(self, name).items())
         whole["runs"] = sorted((repr(key), tuple(row)) for key, row in self.runs.runs.items())
-        whole["bins"] = sorted((key, rows.tobytes()) for key, rows in self.bins.chunks.items())
+        whole["bins"] = sorted((key, rows.tobytes()) for key, rows in self.bins.items())
         return whole
 
     def stretches(self, gap: int, *, live: bool) -> list[Segment]:

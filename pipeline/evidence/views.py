@@ -1,7 +1,7 @@
 """The evidence arranged as it is asked for at every record. Derived: it follows the maps of the evidence change by
 change, and made anew from them it is the same. Never stored, never joined; knows no rule."""
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,39 +16,8 @@ CONFIRMED_BY: Final = 3
 EVER: Final = 1 << 62
 """Later than every instant."""
 
-_NEWS_KEPT: Final = 64
-
 Clock = tuple[Segment, str, int | None]
 """A segment of `clock`, its boot count as text and as it is."""
-
-
-class News:
-    """From which instant on something is new since it was last looked at. Exact for what was looked at lately; for the
-    rest it may say an earlier instant."""
-
-    __slots__ = ("_instants", "_numbers", "number")
-
-    def __init__(self) -> None:
-        self.number = 0
-        """Of the last piece of news."""
-        self._numbers: list[int] = []
-        self._instants: list[int] = []
-        """Ascending: pieces of news after which none came of an earlier instant."""
-
-    def add(self, at: int) -> None:
-        self.number += 1
-        while self._instants and self._instants[-1] >= at:
-            self._instants.pop()
-            self._numbers.pop()
-        self._instants.append(at)
-        self._numbers.append(self.number)
-        if len(self._numbers) > _NEWS_KEPT:
-            del self._numbers[0], self._instants[1]
-
-    def since(self, number: int) -> int:
-        """The earliest instant of which something is new since the news of this number; later than EVER: none."""
-        place = bisect_right(self._numbers, number)
-        return self._instants[place] if place < len(self._instants) else EVER + 1
 
 
 class Views:
@@ -78,18 +47,15 @@ class Views:
         """(link, start) of every session, sorted."""
         self.latest: dict[str, tuple[str, int]] = {}
         """Link → its latest session."""
-        self.stamp = 0
-        """Another one whenever something changed of what the vehicle sent, or whether its sessions are over: not by a
-        receiver that only listens on."""
-        self.context = 0
-        """Another one whenever something changed that says at no instant of the relay's clock what it changes: what was
-        played back, which session is over or was delivered later, which flight follows on the on-board clock."""
-        self.news = News()
-        """Of which instants on the relay's clock something new became known."""
-        self.played_back_at = -EVER
-        """Relay receive time of the latest sample that was played back."""
-        self.stirred: set[Key] = set()
-        """Sessions of which something is new; whoever looks at them takes them out."""
+        self.earth = -EVER
+        """The latest earth receive time."""
+        self.over: set[Key] = set()
+        """Sessions of which the end is known."""
+        self.going_on: set[Key] = set()
+        """The other sessions."""
+        self.broken: set[Key] = set()
+        """Sessions that have, or had, more than one stretch of listening or of arrivals, a production that did not run,
+        or of which nothing was delivered: nearly none."""
         self.clock: list[Clock] = []
         """Sorted."""
         self.clock_without_boot: list[Segment] = []
@@ -104,15 +70,6 @@ class Views:
         """(boot count, on-board time) → instants at which a kept sample said so."""
         self.standing: set[tuple[int | None, int]] = set()
         """Those of them with more than one instant."""
-
-    def touch(self, at: int) -> None:
-        """Something is new of what the vehicle sent at this instant, or later."""
-        self.stamp += 1
-        self.news.add(at)
-
-    def change_context(self) -> None:
-        self.stamp += 1
-        self.context += 1
 
     def _kind_of(self, key: Key) -> tuple[SampleKey, str, tuple[SampleLine, ...]]:
         named = SampleKey(*key)
@@ -133,8 +90,6 @@ class Views:
         if key not in self._kinds:
             self._kinds[key] = self._kind_of(key)
         named, text, lines = self._kinds[key]
-        self.touch(self._samples_since(gone, come))
-        self._follow_departures(named, gone, come)
         entry = Entry(named, text, come)
         for line in lines:
             line.replace(gone, entry)
@@ -144,76 +99,58 @@ class Views:
                 times = smallest((at,) for at in (*known, *(point[0] for point in come.payload[0])))
                 self.boots[named.boot] = tuple(at for (at,) in times)[:CONFIRMED_BY]
 
-    def _samples_since(self, gone: Sequence[Segment], come: Segment) -> int:
-        """From when on the kept samples are others: where the last segment only goes on, from the first of those that
-        made room for others."""
-        goes_on = len(gone) == 1 and gone[0] is self.samples.entries[-1].segment
-        if not goes_on or gone[0].payload[0] != come.payload[0]:
-            return come.first
-        _, latest, highest, _ = gone[0].payload
-        others = {*highest} ^ {*come.payload[2]}
-        return int(min((-latest[-1][0], *(at for _, at in others))))
-
-    def _follow_departures(self, key: SampleKey, gone: Sequence[Segment], come: Segment) -> None:
-        """Which samples in flight come first after which ones on the ground stays as it is where a segment goes on
-        that is the last of its kind, and nothing of the other kind lies beyond."""
-        if key.state not in ("flight", "ground"):
-            return
-        own, other = (self.flying, self.ground) if key.state == "flight" else (self.ground, self.flying)
-        goes_on = len(gone) == 1 and gone[0] is own.entries[-1].segment and gone[0].payload[0] == come.payload[0]
-        since = come.payload[0][-1][0] if key.state == "flight" else gone[0].last if gone else 0
-        if not goes_on or other.reach >= since:
-            self.change_context()
-
     def follow_recorded(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
-        self.change_context()
         named = SampleKey(*key)
         self.recorded.replace(gone, Entry(named, str(named), come))
-        self.played_back_at = max((self.played_back_at, *(at for _, at, *_ in come.payload[1])))
 
     def follow_set_aside(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
-        self.change_context()
         self.in_conflict.add(come.first)
         for line in (self.samples, self.recorded):
             line.forget_conflicts()
 
     def follow_heard(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
         _, live = key
-        self.touch(_since(gone, come))
         self.heard.add(False, *come)
         if live:
             self.heard.add(True, *come)
 
     def follow_receiving(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
-        self.news.add(_since(gone, come))
         self.running.add((), come.first, come.last)
-
-    def follow_telemetry(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
-        self.touch(_since(gone, come))
 
     def follow_listened(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
         link, starts_at, status = key
-        self.reporting.add((link, starts_at))
-        if (link, starts_at) in self.unreported:
-            self.unreported.remove((link, starts_at))
-            self.change_context()  # what is known of its listening may end earlier than its frames
+        session = link, starts_at
+        if status != "running" or (not gone and session in self.reporting):
+            self.broken.add(session)
+        self.reporting.add(session)
+        self.unreported.discard(session)
         if status == "running":
-            self.news.add(_since(gone, come))
             self.running.add((), come.first, come.last)
             self.running.add((link,), come.first, come.last)
 
     def follow_earth(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
-        if not gone or gone[0].payload[0][:1] != come.payload[0][:1]:
-            self.change_context()  # a session is new, or it began otherwise
+        self.earth = max(self.earth, come.last)
         place = bisect_left(self.sessions, key)
-        if self.sessions[place : place + 1] != [key]:
+        if self.sessions[place : place + 1] == [key]:
+            if not gone:
+                self.broken.add(key)
+        else:
             self.sessions.insert(place, key)
             self.latest[key[0]] = max(key, self.latest.get(key[0], key))
             if key not in self.reporting:
                 self.unreported.add(key)
+            if key not in self.over:
+                self.going_on.add(key)
+
+    def follow_end(self, key: Key) -> None:
+        self.over.add(key)
+        self.going_on.discard(key)
+
+    def follow_undelivered(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
+        self.earth = max(self.earth, come.last)
+        self.broken.add(key)
 
     def follow_clock(self, key: Key, gone: Sequence[Segment], come: Segment) -> None:
-        self.stamp += 1
         boot, _ = key
         _replace(self.clock, [(segment, str(boot), boot) for segment in gone], (come, str(boot), boot))
         if boot is None:
@@ -242,12 +179,6 @@ class Views:
     def said_at(self, boot: int | None, onboard: int) -> set[int]:
         """The instants of the kept samples with that on-board time."""
         return self._onboard[boot, onboard]
-
-
-def _since(gone: Sequence[Segment], come: Segment) -> int:
-    """From when on a stretch of time is another one: where it only goes on, from the end that it had."""
-    goes_on = len(gone) == 1 and gone[0].first == come.first and gone[0].payload == come.payload
-    return gone[0].last if goes_on else come.first
 
 
 def _replace(ordered: list[Any], gone: Sequence[Any], come: Any) -> None:

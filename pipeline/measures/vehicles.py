@@ -2,7 +2,7 @@
 Knows no rule: it asks the picture and what was published."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final
 
@@ -30,11 +30,10 @@ from pipeline.metrics import (
 from pipeline.mission.model import Mission, Vehicle
 from pipeline.outputs import Output, Revision
 from pipeline.records import SECOND, OriginKind
-from pipeline.verdicts.flights import flights_of
+from pipeline.verdicts.flights import Flight, flights_of
 from pipeline.verdicts.ledger import totals_in_contacts
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.relay_outage import TYPE as RELAY_OUTAGE
-from pipeline.verdicts.settled import settled_of
 from pipeline.watch import VehicleState
 
 ON_GROUND: Final = 0
@@ -55,7 +54,8 @@ def vehicle_gauges(vehicle: str, origin: OriginKind, state: VehicleState, missio
     for picture in pictures:
         place = picture.vehicle.name, origin
         yield from _frames(picture, place)
-        yield from _flight(picture, place, _is_outage(state, picture))
+        flights = flights_of(picture, state.finished_of(picture).flights)
+        yield from _flight(picture, flights, place, _is_outage(state, picture))
         systems = {one.vehicle.name for one in pictures} - {vehicle}
         own = [
             one
@@ -73,16 +73,15 @@ def _frames(picture: Picture, place: tuple[str, str]) -> Iterator[Sample]:
     yield Sample(EXPECTED, place, totals["received"] + totals["missing"])
 
 
-def _flight(picture: Picture, place: tuple[str, str], is_outage: bool) -> Iterator[Sample]:
+def _flight(picture: Picture, flights: Sequence[Flight], place: tuple[str, str], is_outage: bool) -> Iterator[Sample]:
     mark = picture.watermark
     windows = [one for one in picture.mission.plan.windows if one.vehicle == picture.vehicle.name]
     yield Sample(WINDOW_OPEN, place, mark is not None and any(one.starts_at <= mark < one.ends_at for one in windows))
     last = picture.last_live_frame
     yield Sample(LAST_FRAME, place, 0 if last is None else last / SECOND)
-    flights = flights_of(picture, tuple(settled_of(picture).flights))
     if flights:
         yield Sample(FLIGHT_INFO, (place[0], flights[-1].name, place[1]), 1)
-    if is_outage or mark is None or all(picture.is_over(session) for session in picture.sessions):
+    if is_outage or mark is None or not picture.views.going_on:
         return
     altitude = _fresh(picture, mark, picture.newest_sample(lambda key, values: values.altitude is not None))
     if altitude is not None and altitude[1].altitude is not None:

@@ -18,10 +18,10 @@ from pipeline.verdicts import (
     unexpected_source,
     vehicle_restart,
 )
+from pipeline.verdicts.finished import Finished
 from pipeline.verdicts.flights import Flight, flights_of
 from pipeline.verdicts.incident import Incident
 from pipeline.verdicts.picture import Picture
-from pipeline.verdicts.settled import settled_of
 
 FlightRule = Callable[[Picture, Flight], Incident | None]
 VehicleRule = Callable[[Picture, tuple[Flight, ...]], Iterable[Incident]]
@@ -50,16 +50,18 @@ RULES: Final[tuple[str, ...]] = tuple(sorted((*FLIGHT_RULES, *VEHICLE_RULES)))
 """The types of alert."""
 
 
-def verdict(picture: Picture) -> tuple[tuple[Flight, ...], tuple[Incident, ...]]:
-    """Everything that the evidence now says: the flights, and the incidents in a fixed order."""
-    settled = settled_of(picture)
-    flights = flights_of(picture, tuple(settled.flights))
-    incidents = list(settled.incidents)
-    is_settled = True
-    for flight in flights[len(settled.flights) :]:
-        picture.reach = flight.reach
+def verdict(
+    picture: Picture, finished: Finished | None = None
+) -> tuple[tuple[Flight, ...], tuple[Incident, ...]]:  # fmt: skip
+    """Everything that the evidence now says: the flights, and the incidents in a fixed order. `finished`: what was kept
+    of the first flights."""
+    finished = Finished() if finished is None else finished
+    flights = flights_of(picture, finished.flights)
+    incidents = finished.incidents
+    is_finished = True
+    for flight in flights[len(finished.flights) :]:
         found = [one for rule in FLIGHT_RULES.values() if (one := rule(picture, flight)) is not None]
         incidents += found
-        is_settled = is_settled and settled.take(flight, found, picture)
+        is_finished = is_finished and finished.take(flight, found, picture)
     incidents += (incident for rule in VEHICLE_RULES.values() for incident in rule(picture, flights))
     return flights, tuple(sorted(incidents, key=lambda incident: (incident.type, incident.subject, incident.flight)))

@@ -87,7 +87,7 @@ def _walked(picture: Picture, limit: int) -> Walk:
         clock = list(boots_of(picture).clock)
     if clock and clock[-1][0].first > mark:
         clock = clock[: bisect_right(clock, mark, key=lambda one: one[0].first)]
-    levels, visits = picture.fold((TYPE, limit), clock, Walk((), ()), partial(_go_on, limit, is_since_boot))
+    levels, visits = reduce(partial(_go_on, limit, is_since_boot), clock, Walk((), ()))
     confirmed = (one for one in visits if (seen_at := one.seen_at()) is not None and seen_at <= mark)
     return Walk(levels, reduce(_joined, confirmed, ()))
 

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from functools import partial
 from typing import Final, NamedTuple
 
 from pipeline.mission.model import Window
@@ -78,11 +77,7 @@ def _episodes(picture: Picture) -> list[Episode]:
     ]  # fmt: skip
     found: list[Episode] = []
     for window in sorted(begun, key=lambda one: (one.starts_at, one.link)):
-        # What becomes of a window is settled when it is over.
-        known_by = (window, min(picture.watermark or 0, window.ends_at), picture.suspect)
-        raised_at = picture.remembered(
-            (TYPE, window.link, window.starts_at), known_by, partial(_raised, picture, window)
-        )
+        raised_at = _raised(picture, window)
         if raised_at is None:
             continue
         missed = Missed(window, raised_at)

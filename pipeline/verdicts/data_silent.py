@@ -55,7 +55,6 @@ def _episodes(picture: Picture, flight: Flight) -> Iterator[Episode]:
 
 
 def _again(picture: Picture, stretch: Segment) -> int | None:
-    picture.look(stretch.last)
     return picture.holds_from(stretch)
 
 

@@ -11,7 +11,7 @@ from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
 from pipeline.verdicts.loss_shape import LossShape, loss_shape
-from pipeline.verdicts.new_data import last_telemetry, standing_still, standstills
+from pipeline.verdicts.new_data import last_telemetry, standing_still
 from pipeline.verdicts.on_board import last_facts, last_words
 from pipeline.verdicts.outlook import outlook
 from pipeline.verdicts.picture import Picture
@@ -36,19 +36,7 @@ Sample = tuple[SampleKey, Values] | None
 def judge(picture: Picture, flight: Flight) -> Incident | None:
     if not flight.silences:
         return None
-    confirmed = _is_confirmed(picture, flight.silences[-1])
-    missing = picture.undelivered_between(flight.silences[-1].last_good_at, flight.silences[-1].raised_at)
-    known_by = (
-        flight,
-        confirmed,
-        missing,
-        picture.given_up,
-        picture.loss,
-        picture.suspect,
-        standstills(picture),
-        *picture.beyond_instants,
-    )
-    return picture.remembered((TYPE, flight.takeoff_at), known_by, lambda: _incident(picture, flight, confirmed))
+    return _incident(picture, flight)
 
 
 def _is_confirmed(picture: Picture, silence: Silence) -> bool:
@@ -56,7 +44,7 @@ def _is_confirmed(picture: Picture, silence: Silence) -> bool:
     return at is not None and at <= (picture.watermark or 0) and (silence.ended_at is None or at <= silence.ended_at)
 
 
-def _incident(picture: Picture, flight: Flight, confirmed: bool) -> Incident:
+def _incident(picture: Picture, flight: Flight) -> Incident:
     first, last = flight.silences[0], flight.silences[-1]
     samples = [picture.last_sample(silence.last_good_at) for silence in flight.silences]
     judged = [_severity(picture, flight, s, at) for s, at in zip(flight.silences, samples, strict=True)]
@@ -68,7 +56,7 @@ def _incident(picture: Picture, flight: Flight, confirmed: bool) -> Incident:
         flight=flight.name, severity=judged[-1][0], highest_severity=highest(*(one for _, one in judged)),
         starts_at=first.last_good_at,
         episodes=tuple((silence.raised_at, silence.ended_at) for silence in flight.silences),
-        close_reason=last.close_reason, confirmed=confirmed,
+        close_reason=last.close_reason, confirmed=_is_confirmed(picture, last),
         statement=_statement(picture, flight, samples[-1], top[0] if top else None),
         known=known, inferred=(*inferred, *_SHAPES.get(shape, ())), not_known=not_known,
         what_next=tuple(outlook(picture, flight, last)),
@@ -113,7 +101,6 @@ def _landed_not_confirmed(flight: Flight, silence: Silence) -> bool:
 
 
 def _undecodable(picture: Picture, silence: Silence) -> bool:
-    picture.look(silence.raised_at)
     middle = (silence.last_good_at + silence.raised_at) // 2
     bad = sum(picture.evidence.bins.count(link, middle, silence.raised_at)[1] for link in picture.links)
     return bad >= BAD_FRAMES_GO_ON

@@ -7,7 +7,7 @@ is the frame of reference of every other rule, so it is found here, once, and on
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Literal
@@ -52,8 +52,6 @@ class Flight:
     over_at: int | None
     """From here on the vehicle is known not to be in this flight."""
     silences: tuple[Silence, ...]
-    reach: int = field(default=EVER, compare=False)
-    """Nothing that comes of later instants on the relay's clock changes anything here; EVER: it may."""
 
     def covers(self, at: int) -> bool:
         return self.takeoff_at <= at and (self.over_at is None or at < self.over_at)
@@ -70,13 +68,12 @@ class Flight:
         return any(s.raised_at <= at and (s.ended_at is None or at < s.ended_at) for s in self.silences)
 
 
-def flights_of(picture: Picture, settled: tuple[Flight, ...] = ()) -> tuple[Flight, ...]:
-    """Every flight with a take-off, in order. `settled`: the first of them, as far as they are known."""
-    found = list(settled)
-    after = settled[-1].over_at if settled else -EVER
+def flights_of(picture: Picture, finished: Sequence[Flight] = ()) -> tuple[Flight, ...]:
+    """Every flight with a take-off, in order. `finished`: the first of them, as far as they are known."""
+    found = list(finished)
+    after = finished[-1].over_at if finished else -EVER
     while after is not None:
-        picture.reach = after
-        takeoff = _takeoff_after(picture, after)
+        takeoff = _next_takeoff(picture, after)
         if takeoff is None:
             break
         flight = _flight_from(picture, *takeoff)
@@ -89,12 +86,6 @@ def flight_at(flights: Sequence[Flight], at: int) -> Flight | None:
     """The one that covers an instant: one is over before the next takes off."""
     place = bisect_right(flights, at, key=lambda flight: flight.takeoff_at)
     return flights[place - 1] if place and flights[place - 1].covers(at) else None
-
-
-def _takeoff_after(picture: Picture, after: int) -> tuple[Values, SampleKey] | None:
-    # In the same context the watermark goes only up.
-    known_by = (after, picture.loss, picture.mission, picture.views.context)
-    return picture.remembered((__name__, "take-off"), known_by, lambda: _next_takeoff(picture, after))
 
 
 def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | None:
@@ -111,9 +102,9 @@ def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | No
         if not before:
             continue
         since = max(max(before), after)
-        if first.at > (picture.watermark or 0):
-            picture.look(None)  # how long was listened until then is not known yet
-        elif first.at - since - picture.listened_between(since, first.at) > most:
+        # How long was listened until an instant after the watermark is not known yet.
+        is_known = first.at <= (picture.watermark or 0)
+        if is_known and first.at - since - picture.listened_between(since, first.at) > most:
             continue
         # Two frames in flight, and not one lucky frame here and another much later.
         if second.at - first.at > picture.limits(first.at).loss and _on_ground_between(picture, first.at, second.at):
@@ -163,7 +154,6 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
         landing_first_at=flagged.at if flagged else None,
         over_at=over_at,
         silences=silences,
-        reach=picture.reach,
     )
 
 
@@ -195,7 +185,6 @@ def _silences(picture: Picture, takeoff: Values, key: SampleKey, live_end: int |
         loss = picture.limits(last_good).loss
         if next_heard is not None and next_heard - last_good <= loss:
             continue
-        picture.look(next_heard)
         raised_at = picture.listened_reaches(last_good, loss, next_heard)
         if raised_at is None or (next_heard is not None and next_heard <= raised_at):
             continue
@@ -221,14 +210,10 @@ def _outcome(
         if (ending := _ending_by(picture, stretch, boot, clock)) is not None:
             endings.append(ending)
             break  # later ones are later
-        picture.look(stretch.last)
-    else:
-        picture.look(None)
     if (at := _landing_in_late_data(picture, takeoff, key, last_good)) is not None:
         endings.append((max(at, raised_at), "landing_seen_in_late_data"))
     mark = picture.watermark or 0
     ended_at, reason = min((ending for ending in endings if ending[0] <= mark), default=(None, None))
-    picture.look(ended_at)
     restarts = picture.earliest(
         picture.views.samples, last_good, ended_at, lambda sample: _higher(sample.boot, boot)
     )  # fmt: skip
@@ -279,10 +264,9 @@ def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, las
     proofs: list[int] = []
     if takeoff.spacecraft_time is not None:
         clock = takeoff.spacecraft_time
-        received = picture.remembered(
-            (__name__, clock, key.boot), (picture.views.context,), lambda: _landed_in_log(picture, clock, key)
-        )  # fmt: skip
-        if (at := landed_rule(received, timers.landed_frames, least)) is not None:
+        if (
+            at := landed_rule(_landed_in_log(picture, takeoff.at, clock, key.boot), timers.landed_frames, least)
+        ) is not None:
             proofs.append(at)
     if picture.backfilled:
         flagged = (
@@ -295,15 +279,15 @@ def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, las
     return min(proofs, default=None)
 
 
-def _landed_in_log(picture: Picture, takeoff: int, key: SampleKey) -> list[int]:
+def _landed_in_log(picture: Picture, takeoff_at: int, takeoff: int, boot: int | None) -> list[int]:
     """Relay receive times of recorded samples that say landed, from take-off to the next flight on the on-board
     clock; ascending."""
     landed = [
         entry.segment
         for entry in picture.views.recorded.reaching(takeoff)
-        if entry.key.landed is True and entry.key.boot == key.boot and entry.segment.first > takeoff
+        if entry.key.landed is True and entry.key.boot == boot and entry.segment.first > takeoff
     ]
-    until = _next_flight_on_board(picture, takeoff, key) if landed else None
+    until = next_flight_on_board(picture, takeoff_at, takeoff, boot) if landed else None
     return sorted(
         at
         for segment in landed
@@ -313,16 +297,20 @@ def _landed_in_log(picture: Picture, takeoff: int, key: SampleKey) -> list[int]:
     )
 
 
-def _next_flight_on_board(picture: Picture, takeoff: int, key: SampleKey) -> int | None:
-    """On-board time at which the vehicle next took off in the same boot, as far as live frames show."""
+def next_flight_on_board(picture: Picture, takeoff_at: int, takeoff: int, boot: int | None) -> int | None:
+    """On-board time at which the vehicle took off after the flight of a take-off (relay receive time, on-board time)
+    in the same boot, as far as live frames show: that of the first one in flight after one on the ground."""
+
+    def is_of_boot(key: SampleKey) -> bool:
+        return key.boot == boot
+
     views = picture.views
-    first_after = (
-        next(views.flying.samples(views.in_conflict, entry.segment.last, None, lambda one: one.boot == key.boot), None)
-        for entry in views.ground.entries
-        if entry.key.boot == key.boot
-    )
-    onboard = (values.spacecraft_time for values in first_after if values is not None)
-    return min((at for at in onboard if at is not None and at > takeoff), default=None)
+    for entry in views.ground.reaching(takeoff_at):
+        if entry.key.boot == boot and entry.segment.last > takeoff_at:
+            for values in picture.earliest(views.flying, max(entry.segment.last, takeoff_at), None, is_of_boot):
+                if values.spacecraft_time is not None and values.spacecraft_time > takeoff:
+                    return values.spacecraft_time
+    return None
 
 
 def _first_of(stretch: Segment) -> int:

@@ -67,7 +67,7 @@ def _state(picture: Picture, flight: Flight) -> str:
         return "over"
     if flight.silences and flight.silences[-1].ended_at is None:
         return "silent"
-    return "incomplete" if all(picture.is_over(session) for session in picture.sessions) else "flying"
+    return "flying" if picture.views.going_on else "incomplete"
 
 
 def channels_of(
@@ -78,12 +78,6 @@ def channels_of(
 
     A gap across a restart, or one that does not agree with the time that passed, is a discontinuity and no loss:
     what was sent in it is not known."""
-    name = (__name__, "channels", starts_at, ends_at)
-    known_by = (picture.views.stamp, picture.period)
-    return picture.remembered(name, known_by, lambda: _channels_of(picture, starts_at, ends_at, live_only))
-
-
-def _channels_of(picture: Picture, starts_at: int, ends_at: int, live_only: bool) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for key, row in sorted(picture.evidence.runs.runs.items()):
         link, _, scid, vcid, live, modulus = key
@@ -97,9 +91,7 @@ def _channels_of(picture: Picture, starts_at: int, ends_at: int, live_only: bool
 
 def totals_of(picture: Picture, starts_at: int, ends_at: int) -> dict[str, Any]:
     """The vehicle's real-time frames in an interval, those that several relays heard counted once."""
-    name = (__name__, "totals", starts_at, ends_at)
-    known_by = (picture.views.stamp, picture.period)
-    return picture.remembered(name, known_by, lambda: _totals_of(picture, starts_at, ends_at))
+    return _totals_of(picture, starts_at, ends_at)
 
 
 def totals_in_contacts(picture: Picture) -> dict[str, Any]:
@@ -110,10 +102,7 @@ def totals_in_contacts(picture: Picture) -> dict[str, Any]:
     def is_in_contact(gap: Gap) -> bool:
         return bisect_right(starts, gap.after) == bisect_right(starts, gap.before)
 
-    known_by = (picture.views.stamp, picture.period, contacts)
-    return picture.remembered(
-        (__name__, "contacts"), known_by, lambda: _totals_of(picture, -_FOR_EVER, _FOR_EVER, is_in_contact)
-    )
+    return _totals_of(picture, -_FOR_EVER, _FOR_EVER, is_in_contact)
 
 
 def _any(gap: Gap) -> bool:

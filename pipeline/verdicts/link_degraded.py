@@ -35,10 +35,9 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
         return
     if not picture.evidence.together.gaps(channel, picture.period).found:
         return
-    measure = picture.remembered((TYPE, "measure"), (picture.period,), lambda: _measure(picture))
     stretches = [
         one
-        for one in picture.evidence.heavy_losses(channel, measure)
+        for one in picture.evidence.heavy_losses(channel, _measure(picture))
         if one.first <= (picture.watermark or 0) and flight_at(flights, one.first) is not None
     ]
     own: dict[int, list[Episode]] = {}

@@ -24,11 +24,6 @@ LOWEST_ANTENNA_M: Final = 0.4
 
 def loss_shape(picture: Picture, last_good_at: int) -> LossShape:
     """`unknown` where the receiver reports no levels, the vehicle no altitude, or the fall is between the two."""
-    return picture.remembered((__name__, last_good_at), (), lambda: _loss_shape(picture, last_good_at))
-
-
-def _loss_shape(picture: Picture, last_good_at: int) -> LossShape:
-    picture.look(last_good_at + 1)
     earlier: list[float] = []
     newest: list[tuple[int, float]] = []
     for _, segment in picture.evidence.levels.between(last_good_at - LOOKED_AT, last_good_at + 1):

@@ -42,10 +42,8 @@ def frames_came_for(picture: Picture, since: int, amount: int) -> int | None:
     for stretch in islice(live, bisect_left(live, since, key=_last_of), None):
         start = max(stretch.first, since)
         if stretch.last - start >= amount:
-            picture.look(start + amount)
             return start + amount
         amount -= max(0, stretch.last - start)
-    picture.look(None)
     return None
 
 
@@ -53,7 +51,7 @@ def standstills(picture: Picture) -> list[Standstill]:
     """Every stretch in which two samples or more of the real-time channels have one on-board time, ascending."""
     if not picture.views.standing:
         return []
-    return picture.remembered(__name__, (picture.views.stamp,), lambda: sorted(_standstills(picture)))
+    return picture.once(__name__, lambda: sorted(_standstills(picture)))
 
 
 def _standstills(picture: Picture) -> Iterator[Standstill]:
@@ -88,7 +86,6 @@ def came_again(picture: Picture, at: int) -> int | None:
     timers = picture.timers
     least = round(max(timers.resume_seconds * SECOND, (timers.resume_frames - 1) * picture.period))
     live = picture.live
-    picture.look(at + least)
     place = bisect_right(live, at, key=_first_of) - 1
     if place < 0 or live[place].last < at + least:
         return None
@@ -109,7 +106,6 @@ def ending(
     if again is not None:
         endings.append((again, "resumed_in_flight" if flight.covers(again) else "contact_restored"))
     ended_at, reason = min((one for one in endings if one[0] <= (picture.watermark or 0)), default=(None, None))
-    picture.look(ended_at)
     return (None, None) if ended_at is None or reason is None else (ended_at, reason)
 
 

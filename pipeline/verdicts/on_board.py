@@ -54,7 +54,6 @@ def last_position(picture: Picture, at: int) -> tuple[int, Reading] | None:
 
 
 def _last(picture: Picture, message: str, at: int, wanted: str = "") -> tuple[int, Reading] | None:
-    picture.look(at)
     for point in picture.evidence.readings.backwards(message, at):
         reading = reading_of(message, point[1:])
         if not wanted or getattr(reading, wanted) is not None:

@@ -4,14 +4,14 @@ stored; knows no rule."""
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pipeline.evidence.runs import Run, period_of
 from pipeline.evidence.samples import SampleKey, SampleLine, Values
 from pipeline.evidence.segments import Key, Segment, fuse, join_payloads
 from pipeline.evidence.summary import Evidence, OwedKey
 from pipeline.evidence.views import EVER
-from pipeline.mission.model import Mission, Plan, Vehicle
+from pipeline.mission.model import Mission, Vehicle
 from pipeline.records import LISTENED_TO_COUNT, SECOND
 
 BACKFILL_AGE: Final = 60 * SECOND
@@ -40,21 +40,7 @@ class Session(NamedTuple):
     starts_at: int
 
 
-S = TypeVar("S")
 T = TypeVar("T")
-
-
-class Remembered(Generic[T]):
-    """What was reckoned, and what it depends on."""
-
-    __slots__ = ("known_by", "news", "reach", "value")
-
-    def __init__(self, known_by: tuple[Any, ...], value: T, reach: int) -> None:
-        self.known_by = known_by
-        self.value = value
-        self.reach = reach
-        self.news = 0
-        """The last piece of news that changed nothing of it."""
 
 
 class Picture:
@@ -66,9 +52,7 @@ class Picture:
         self.vehicle = vehicle
         self.mission = mission
         self.timers = mission.timers
-        self.reach = 0
-        """The latest instant on the relay's clock that was looked at since somebody last set this to another; EVER:
-        what is found of it may depend on whatever comes."""
+        self._found: dict[Hashable, Any] = {}
         # What every rule asks for is found at once.
         self.period: Final = self._period()
         """Nominal interval of the fastest real-time channel, nanoseconds; 0 where neither plan nor frames say."""
@@ -77,7 +61,7 @@ class Picture:
         self._usual = self._usual_pauses()
         self.links: Final = self._links()
         """The links that have said anything yet."""
-        self.marks: Final = {link: self._mark_of(link) for link in self.links}
+        self.marks: Final = {link: evidence.mark_of(link) for link in self.links}
         """Link → the relay receive time up to which its receiver is known to have listened; None: nothing says so."""
         self.given_up: Final = self._given_up()
         """Links that have said nothing for so long, while another one went on, that they are waited for no longer."""
@@ -95,45 +79,11 @@ class Picture:
         own = {link.name for link in self.mission.links if link.vehicles[0] == self.vehicle.name}
         return tuple(link for link in self.links if link in own)
 
-    def look(self, until: int | None) -> None:
-        """Something was looked at up to this instant; None: without an end."""
-        self.reach = max(self.reach, EVER if until is None else until)
-
-    def remembered(self, name: Hashable, known_by: tuple[Any, ...], reckon: Callable[[], T]) -> T:
-        """What `reckon` gives. It is reckoned anew only where something is new of an instant that was looked at for
-        it, or what else it depends on (`known_by`) is another."""
-        news = self.views.news
-        known: Remembered[T] | None = self.evidence.kept.get(name)
-        if known is None or known.known_by != known_by or news.since(known.news) <= known.reach:
-            reach, self.reach = self.reach, -EVER
-            known = Remembered(known_by, reckon(), self.reach)
-            self.evidence.kept[name] = known
-            self.reach = reach
-        known.news = news.number
-        self.look(known.reach)
-        return known.value
-
-    def fold(self, name: Hashable, items: list[T], start: S, step: Callable[[S, T], S]) -> S:
-        """`step` over all items, from the first. What it came to before the last item is kept under the name: where
-        the items begin like those of the last time, which they do unless late data came, only the rest is gone
-        through. Neither a state nor an item changes in itself."""
-        known: tuple[list[T], S] | None = self.evidence.kept.get(name)
-        done, state = known if known is not None and items[: len(known[0])] == known[0] else ([], start)
-        for item in items[len(done) : -1]:
-            state = step(state, item)
-        if len(done) < len(items) - 1:
-            done = items[:-1]
-        self.evidence.kept[name] = done, state
-        return step(state, items[-1]) if items else start
-
-    @cached_property
-    def beyond_instants(self) -> tuple[Any, ...]:
-        """What a verdict may depend on that has no instant on the relay's clock: the plan and how far it has gone, what
-        was played back, which sessions are over."""
-        plan, mark = self.mission.plan, self.watermark or 0
-        turns = self.remembered("turns of the plan", (plan,), lambda: sorted(_turns(plan)))
-        playing = mark if self.plays_back(self.views.played_back_at) else None
-        return plan, bisect_right(turns, mark), playing, self.views.context
+    def once(self, name: Hashable, reckon: Callable[[], T]) -> T:
+        """What `reckon` gives: several rules ask for it. A picture never changes."""
+        if name not in self._found:
+            self._found[name] = reckon()
+        return self._found[name]  # type: ignore[no-any-return]
 
     # -- timers ------------------------------------------------------------------------------------------------
 
@@ -161,7 +111,6 @@ class Picture:
 
     def limits(self, at: int) -> Limits:
         """What makes a silence that begins at an instant, by the pauses that were usual up to then."""
-        self.look(at)
         place = bisect_right(self.views.heard.of(True), at, key=_first_of) - 1 if self._usual else -1
         usual = self._usual[place] if place >= 0 else 0
         loss = min(max(self.loss, USUAL_PAUSES * usual), max(self.loss, LONGEST_LOSS))
@@ -195,6 +144,13 @@ class Picture:
     def sessions(self) -> tuple[Session, ...]:
         return tuple(Session(*key) for key in self.views.sessions)
 
+    def session_after(self, session: Session) -> Session | None:
+        """The link's next one."""
+        sessions = self.views.sessions
+        place = bisect_right(sessions, session)
+        following = [Session(*key) for key in sessions[place : place + 1] if key[0] == session.link]
+        return following[0] if following else None
+
     @cached_property
     def contacts(self) -> tuple[tuple[int, int], ...]:
         """Intervals of the relay's clock from a session's start to the last that is known of it. Those of several
@@ -224,7 +180,7 @@ class Picture:
         ]
 
     def is_over(self, session: tuple[str, int]) -> bool:
-        return session in self.evidence.ended.values or session in self.evidence.stopped.values
+        return session in self.views.over
 
     def may_fill(self, session: Session, since: int, newest: int) -> bool:
         """Whether records of the session that are still on their way may tell of the time just before `since`: some
@@ -238,14 +194,6 @@ class Picture:
         """Whether its receiver writes listening records. A file that holds nothing but a vehicle's messages has none:
         then nothing is known of the time between two of them, and nothing can be said of the receiver."""
         return session in self.views.reporting
-
-    def _mark_of(self, link: str) -> int | None:
-        """The end of the link's last listening record; where a session has none, its last frame."""
-        listened, reached = self.views.running.of((link,)), self.evidence.reached.values
-        marks = [reached[key] for key in self.views.unreported if key[0] == link and key in reached]
-        if listened:
-            marks.append(listened[-1].last)
-        return max(marks, default=None)
 
     def _watermark(self, judged_until: int | None) -> int | None:
         known = {link: mark for link, mark in self.marks.items() if mark is not None}
@@ -300,17 +248,14 @@ class Picture:
         for first, last in self._listened_from(since):
             start = max(first, since)
             if last - start >= amount:
-                self.look(start + amount)
                 return start + amount
             amount -= max(0, last - start)
             if until is not None and last >= until:
                 break
-        self.look(until)
         return None
 
     def listened_between(self, starts_at: int, ends_at: int) -> int:
         """Nanoseconds of [starts_at, ends_at) for which a relay is known to have listened."""
-        self.look(ends_at)
         total = 0
         for first, last in self._listened_from(starts_at):
             if first >= ends_at:
@@ -352,7 +297,8 @@ class Picture:
         return ((OwedKey(*key), heard) for key, heard in self.evidence.owed.values.items())
 
     def _owed_in(self, starts_at: int, ends_at: int) -> Iterator[tuple[OwedKey, int]]:
-        return ((owed, heard) for owed, heard in self._owed() if owed.ends_at > starts_at and owed.starts_at < ends_at)
+        values = self.evidence.owed.values
+        return ((OwedKey(*key), values[key]) for key in self.evidence.owed.reaching(starts_at, ends_at))
 
     def _undelivered(self, owed: OwedKey, heard: int) -> int:
         return heard - self.evidence.bins.count(owed.link, owed.starts_at, owed.ends_at)[0]
@@ -390,9 +336,8 @@ class Picture:
 
     def plays_back(self, received_at: int | None) -> bool:
         """Whether more of a log may follow whose last sample came at `received_at`: it may not be the log's last."""
-        if received_at is None or all(self.is_over(session) for session in self.sessions):
+        if received_at is None or not self.views.going_on:
             return False
-        self.look(received_at + self.suspect)
         return received_at + self.suspect > (self.watermark or 0)
 
     def holds_from(self, stretch: Segment) -> int | None:
@@ -418,14 +363,10 @@ class Picture:
     ) -> Iterator[Values]:  # fmt: skip
         """The first samples of a line of `views` in (after, until], ascending; only those of the wanted keys."""
         if line.reach > after:
-            for values in line.samples(self.views.in_conflict, after, until, wanted):
-                self.look(values.at)
-                yield values
-        self.look(until)
+            yield from line.samples(self.views.in_conflict, after, until, wanted)
 
     def last_sample(self, at: int) -> tuple[SampleKey, Values] | None:
         """The latest live sample not after `at`."""
-        self.look(at)
         return self.views.samples.latest(self.views.in_conflict, at)
 
     def newest_sample(self, keep: Callable[[SampleKey, Values], bool]) -> tuple[SampleKey, Values] | None:
@@ -434,7 +375,6 @@ class Picture:
 
     def highest(self, starts_at: int, ends_at: int | None) -> tuple[float, int] | None:
         """(metres, instant) of the highest altitude among live samples that begin in the interval."""
-        self.look(ends_at)
         views = self.views
         found = [
             (-negative, at)
@@ -443,13 +383,6 @@ class Picture:
             if at >= starts_at and (ends_at is None or at <= ends_at) and at not in views.in_conflict
         ]
         return max(found, key=lambda pair: (pair[0], -pair[1]), default=None)
-
-
-def _turns(plan: Plan) -> Iterator[int]:
-    for window in plan.windows:
-        yield from (window.starts_at, window.ends_at)
-    for loss in plan.expected_losses:
-        yield from (loss.starts_at, loss.ends_at)
 
 
 def _first_of(stretch: Segment) -> int:

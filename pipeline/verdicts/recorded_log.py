@@ -6,8 +6,9 @@ from typing import Final
 
 from pipeline.evidence.samples import SampleKey, Values
 from pipeline.evidence.segments import Segment
+from pipeline.evidence.views import EVER
 from pipeline.records import SECOND
-from pipeline.verdicts.flights import Flight
+from pipeline.verdicts.flights import Flight, next_flight_on_board
 from pipeline.verdicts.picture import Picture
 
 LOG_BREAKS_OFF: Final = 600 * SECOND
@@ -20,12 +21,14 @@ def log_of(picture: Picture, flight: Flight) -> Iterator[tuple[SampleKey, Segmen
     if since is None:
         return
     reached, landed = since, False
+    until = next_flight_on_board(picture, flight.takeoff_at, since, flight.boot) or EVER
     for entry in picture.views.recorded.reaching(since - 1):
         key, segment = entry.key, entry.segment
         if key.boot != flight.boot or segment.last < since:
             continue
         # The log goes on to the end of the landing; what follows is of the vehicle's next flight.
-        if segment.first - reached > LOG_BREAKS_OFF or (landed and key.state == "flight"):
+        is_of_next = segment.first >= until or (landed and key.state == "flight")
+        if is_of_next or segment.first - reached > LOG_BREAKS_OFF:
             return
         landed = landed or (key.state == "ground" and segment.first > since)
         reached = max(reached, segment.last)
@@ -34,8 +37,7 @@ def log_of(picture: Picture, flight: Flight) -> Iterator[tuple[SampleKey, Segmen
 
 def last_recorded(picture: Picture, flight: Flight) -> tuple[SampleKey, Values] | None:
     """The last played back sample of this flight, by on-board time."""
-    known_by = (flight.boot, flight.takeoff_spacecraft_time, picture.views.context)
-    return picture.remembered((__name__, flight.takeoff_at), known_by, lambda: _last_recorded(picture, flight))
+    return picture.once((__name__, flight.takeoff_at), lambda: _last_recorded(picture, flight))
 
 
 def _last_recorded(picture: Picture, flight: Flight) -> tuple[SampleKey, Values] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Final, NamedTuple
 
-from pipeline.evidence.segments import Key, Segment
+from pipeline.evidence.segments import Segment
 from pipeline.evidence.views import EVER
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
@@ -44,21 +44,9 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
 
 
 def _outages(picture: Picture) -> dict[Session, list[Outage]]:
-    """The sessions with outages. What one session shows depends on its own records alone, so only those of which
-    something is new are looked at."""
-    found: dict[Session, list[Outage]] | None = picture.evidence.kept.get(TYPE)
-    stirred: Iterable[Key] = picture.views.stirred
-    if found is None:
-        found = picture.evidence.kept[TYPE] = {}
-        stirred = picture.sessions
-    for session in map(Session._make, stirred):
-        outages = outages_of(picture, session)
-        if outages:
-            found[session] = outages
-        else:
-            found.pop(session, None)
-    picture.views.stirred.clear()
-    return found
+    """The sessions with outages."""
+    found = {session: outages_of(picture, session) for session in map(Session._make, sorted(picture.views.broken))}
+    return {session: outages for session, outages in found.items() if outages}
 
 
 def outages_of(picture: Picture, session: Session) -> list[Outage]:
@@ -66,9 +54,6 @@ def outages_of(picture: Picture, session: Session) -> list[Outage]:
         return []  # a receiver that never says when it listens does not fall quiet by saying nothing
     evidence = picture.evidence
     running, *stopped = [evidence.listened.of((*session, status)) for status in ("running", "interrupted", "halted")]
-    arrivals = evidence.earth.of(session)
-    if len(running) < 2 and len(arrivals) < 2 and not any(stopped) and not evidence.undelivered.of(session):
-        return []  # nearly every session: it listened all along, and its records came one after the other
     reports = sorted(chain(running, *stopped))
     silent = round(picture.timers.relay_silent_seconds * SECOND)
     found = [*_by_status(running, chain(*stopped)), *_holes(picture, session, silent, reports)]
@@ -80,11 +65,11 @@ def outages_of(picture: Picture, session: Session) -> list[Outage]:
 def _without_a_word(picture: Picture, link: str) -> Iterator[Outage]:
     """Sessions that say nothing more, not even their end, while another link goes on: until the link's next session
     begins, or as long as the link is given up."""
-    sessions = [session for session in picture.sessions if session.link == link]
     silent = round(picture.timers.relay_silent_seconds * SECOND)
-    for session, following in zip(sessions, [*sessions[1:], None], strict=True):
-        if picture.is_over(session) or not picture.says_listening(session) or picture.is_backfill(session):
+    for session in map(Session._make, sorted(one for one in picture.views.going_on if one[0] == link)):
+        if not picture.says_listening(session) or picture.is_backfill(session):
             continue
+        following = picture.session_after(session)
         arrivals, reached = picture.evidence.earth.of(session), picture.evidence.reached.values.get(session)
         if not arrivals or reached is None:
             continue

@@ -3,8 +3,8 @@ clock that counts from boot fell back to a time that is possible after a boot. K
 no rule."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from pipeline.evidence.segments import Segment
@@ -40,13 +40,11 @@ def restarts_of(picture: Picture) -> list[Restart]:
         return list(boots_of(picture).restarts)
     if len(picture.views.boots) < 2 and not picture.views.clock_without_boot:
         return []
-    return picture.remembered(
-        __name__, (picture.views.stamp,), lambda: sorted([*_by_boot_count(picture), *_by_falling_back(picture)])
-    )  # fmt: skip
+    return picture.once(__name__, lambda: sorted([*_by_boot_count(picture), *_by_falling_back(picture)]))
 
 
 def boots_of(picture: Picture) -> Boots:
-    return picture.remembered((__name__, "boots"), (picture.views.stamp,), lambda: _boots(picture))
+    return picture.once((__name__, "boots"), lambda: _boots(picture))
 
 
 def boot_at(picture: Picture, at: int) -> int:
@@ -60,7 +58,6 @@ def restarted_after(picture: Picture, after: int, until: int | None) -> int | No
     """When the vehicle first started again in (after, until], by a clock that counts from boot."""
     if not picture.vehicle.meanings.spacecraft_time_since_boot:
         return None
-    picture.look(until)
     restarts = (restart.at for restart in boots_of(picture).restarts)
     return next((at for at in restarts if at > after and (until is None or at <= until)), None)
 
@@ -150,28 +147,22 @@ def _by_boot_count(picture: Picture) -> Iterator[Restart]:
 def _by_falling_back(picture: Picture) -> Iterator[Restart]:
     """Without a boot count: the on-board clock behind where it was, at a frame before which the counts break."""
     least = picture.timer(20, 2.0)
-    fallen = picture.fold((__name__, least), picture.views.clock_without_boot, _Fallen(None, ()), partial(_fall, least))
-    breaks = _count_breaks(picture) if fallen.pairs else []
-    for before, at in fallen.pairs:
+    pairs = list(_fallen(picture.views.clock_without_boot, least))
+    breaks = _count_breaks(picture) if pairs else []
+    for before, at in pairs:
         if any(first <= at and before <= last for first, last in breaks):
             yield Restart(at, "Frame counts and on-board clock fell back together")
 
 
-class _Fallen(NamedTuple):
-    last: Segment | None
-    pairs: tuple[tuple[int, int], ...]
+def _fallen(clock: Sequence[Segment], least: int) -> Iterator[tuple[int, int]]:
     """Last instant before and first instant after the on-board clock was found to be behind where it was."""
-
-
-def _fall(least: int, fallen: _Fallen, after: Segment) -> _Fallen:
-    before, at = fallen.last, after.first
-    if before is None or len(after.payload[0]) < CONFIRMED_BY:
-        return fallen._replace(last=after)
-    reached = max(-point[0] for point in before.payload[2])
-    start = after.payload[0][0][1]
-    if start >= reached or start - reached - (at - before.last) > -least:
-        return fallen._replace(last=after)
-    return _Fallen(after, (*fallen.pairs, (before.last, at)))
+    for before, after in pairwise(clock):
+        if len(after.payload[0]) < CONFIRMED_BY:
+            continue
+        reached = max(-point[0] for point in before.payload[2])
+        start = after.payload[0][0][1]
+        if start < reached and start - reached - (after.first - before.last) <= -least:
+            yield before.last, after.first
 
 
 def _count_breaks(picture: Picture) -> list[tuple[int, int]]:

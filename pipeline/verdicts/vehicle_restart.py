@@ -16,7 +16,7 @@ TYPE: Final = "vehicle_restart"
 def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
     known = tuple(restart for restart in restarts_of(picture) if restart.at <= (picture.watermark or 0))
     if known:
-        yield from picture.remembered(TYPE, (known, flights), lambda: list(_incidents(picture, flights, known)))
+        yield from _incidents(picture, flights, known)
 
 
 def _incidents(picture: Picture, flights: Sequence[Flight], known: Sequence[Restart]) -> Iterator[Incident]:

@@ -1,5 +1,6 @@
 """`make bench`: frames a second, each beside a fixed loop over the same octets in the same run, since one machine's
-seconds say little on another; records of one frame; the memory that `relaywatch analyze` takes for a recording of
+seconds say little on another; records of one frame; what a
+record costs the more its run holds; the memory that `relaywatch analyze` takes for a recording of
 1 GiB; the worker on a real Kafka; and what is said of flights made by chance. Only the last can fail: exit status 1
 where an alert was false, missed or late.
 
@@ -30,12 +31,13 @@ from pipeline.shells.terminal import note, say
 from tests.bench import stream
 from tests.bench.flights import flights, long_flight
 from tests.bench.flood import flood
+from tests.bench.growth import growth
 from tests.bench.kafka import on_kafka
 from tests.bench.single import single
 
 FRAMES: Final = 60_000
 ROUNDS: Final = 3
-PARTS: Final = ("speed", "single", "memory", "long", "kafka", "flood", "flights")
+PARTS: Final = ("speed", "single", "growth", "memory", "long", "kafka", "flood", "flights")
 GIBIBYTE: Final = 1 << 30
 
 
@@ -56,6 +58,7 @@ def main() -> int:
     work_of = {
         "speed": speed,
         "single": single,
+        "growth": growth,
         "memory": memory,
         "long": long_flight,
         "kafka": on_kafka,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evidence.bins import BINS_IN_CHUNK, BINS_IN_PART, BinMap, Crowd
+from pipeline.evidence.bins import BIN, BINS_IN_CHUNK, BINS_IN_PART, OPEN_CHUNKS, BinMap, Crowd
 
 WINDOW, LEAST = 10, 5
 EDGE = 3 * BINS_IN_CHUNK
@@ -72,3 +72,13 @@ def test_what_was_stored_finds_the_same(said: Bins) -> None:
 def test_a_link_on_which_nothing_was_bad_has_no_crowds() -> None:
     assert list(filled({EDGE: (9, 0)}).crowds("rover-a", WINDOW, LEAST)) == []
     assert list(filled({EDGE: (9, 9)}).crowds("rover-b", WINDOW, LEAST)) == []
+
+
+def test_what_was_not_asked_for_lately_is_kept_packed_and_is_the_same() -> None:
+    days = {number * BINS_IN_CHUNK + number: (number % 7, number % 3) for number in range(3 * OPEN_CHUNKS)}
+    whole = filled(days)
+    found = {number: whole.count("rover-a", number * BIN, (number + 1) * BIN) for number in days}
+    assert found == days
+    assert {key[1] for key, rows in whole.items() if rows.any()} == {
+        n // BINS_IN_CHUNK for n, counts in days.items() if any(counts)
+    }

@@ -62,7 +62,7 @@ def content(of: Any) -> object:
     if isinstance(of, RunMap):
         return sorted((key, tuple(row)) for key, row in of.runs.items())
     if isinstance(of, BinMap):
-        return sorted((key, rows.tobytes()) for key, rows in of.chunks.items())
+        return sorted((key, rows.tobytes()) for key, rows in of.items())
     return sorted(of.values.items())
 
 

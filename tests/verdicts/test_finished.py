@@ -1,5 +1,5 @@
-"""What is kept from one record to the next, settled flights and lists that only grow, decides nothing: evidence made
-anew from what is stored, with nothing kept, says the same."""
+"""What is kept of finished flights decides nothing: thrown away at any moment, or with evidence made anew from what is
+stored, the same is said."""
 
 import random
 from typing import Any
@@ -19,27 +19,29 @@ from tests.link import Frame, Receiver, decoded, mission, pass_of
 from tests.verdicts.flown import LANDED, flown, sent
 
 FLIGHT_S = 25.0
-FLIGHTS = 6
+FLIGHTS = 14
+"""So many that the first ones are finished long before the last."""
 COMPARED = 0.15
 """Of the records: after so many the two are compared."""
 
 
 def several(at: float) -> dict[str, Any] | None:
-    """Six flights, one after the other: a whole one; one with a silence; one that ends before landing; one in which
-    the on-board clock stands still; one that loses frames; one after a restart."""
+    """Flights of six kinds, one after the other: a whole one; one with a silence; one that ends before landing; one in
+    which the on-board clock stands still; one that loses frames; one after a restart."""
     number, since = divmod(at, FLIGHT_S)
+    kind = number % 6
     said: dict[str, Any] = {"landed": False, "phase": "hover", "altitude": 2.0 + number}
     if since < 3.0:
         said = {"landed": True, "phase": "preflight", "altitude": 0.0}
     elif since >= 15.0:
         said = dict(LANDED)
-    if (number == 1 and 6.0 <= since < 11.0) or (number == 2 and since >= 9.0):
+    if (kind == 1 and 6.0 <= since < 11.0) or (kind == 2 and since >= 9.0):
         return None
-    if number == 3 and 6.0 <= since < 11.0:
+    if kind == 3 and 6.0 <= since < 11.0:
         said["clock"] = 1000.0 + number * FLIGHT_S + 6.0
-    if number == 4 and 6.0 <= since < 11.0 and round(since * 10) % 4:
+    if kind == 4 and 6.0 <= since < 11.0 and round(since * 10) % 4:
         return None
-    return said | ({"boot_count": 42} if number == 5 else {})
+    return said | ({"boot_count": 42} if kind == 5 else {})
 
 
 def played_back() -> list[Frame]:
@@ -91,18 +93,31 @@ def test_evidence_made_anew_says_what_the_evidence_that_grew_says(order: str) ->
             assert told(evidence) == told(anew(evidence, names))
 
 
+@pytest.mark.parametrize("order", ["received", "late", "shuffled"])
+def test_what_is_kept_of_finished_flights_is_thrown_away_at_random_without_a_change(order: str) -> None:
+    link, run, chance = LinkState(), Run(id="kept", origin="test"), random.Random(order)
+    keeps, forgets, most = VehicleState(), VehicleState(), 0
+    for offset, record in enumerate(arranged(order)):
+        for one in decode(link, record, Origin("kept", 0, offset), mission()):
+            said = watch(keeps, one, mission(), run)
+            if chance.random() < COMPARED:
+                forgets.forget_finished()
+            assert watch(forgets, one, mission(), run) == said
+            picture = keeps.pictures(one.vehicle, mission())[0]
+            most = max(most, len(keeps.finished_of(picture).flights))
+    assert most >= (FLIGHTS // 2 if order == "received" else 1)
+
+
 def test_flights_that_are_over_are_not_judged_again() -> None:
     link, vehicle, judged = LinkState(), VehicleState(), []
     for offset, record in enumerate(pass_of(flown(FLIGHTS * FLIGHT_S, several))):
         for one in decode(link, record, Origin("kept", 0, offset), mission()):
             watch(vehicle, one, mission(), Run(id="kept", origin="test"))
-        assert vehicle.evidence is not None
-        settled = vehicle.evidence.kept.get("pipeline.verdicts.settled")
-        all_of_them = flights_of(Picture(vehicle.evidence, mission().vehicles[0], mission()))
-        judged.append(len(all_of_them) - (len(settled.flights) if settled else 0))
-    assert len(all_of_them) == FLIGHTS
-    assert max(judged[-60:]) <= 2
-    assert sum(judged) / len(judged) < 1.6
+            picture = vehicle.pictures(one.vehicle, mission())[0]
+        judged.append(len(flights_of(picture)) - len(vehicle.finished_of(picture).flights))
+    assert len(flights_of(picture)) == FLIGHTS
+    assert max(judged) < FLIGHTS
+    assert judged[-1] <= 9
 
 
 def test_a_take_off_is_none_once_it_is_known_that_nobody_listened_before_it() -> None:
