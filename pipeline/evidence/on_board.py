@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from pipeline.evidence.readings import Grid
 from pipeline.evidence.samples import Entry, SampleKey, Values
-from pipeline.evidence.segments import POINTS_KEPT, Key, Point, Segment
+from pipeline.evidence.segments import POINTS_KEPT, Key, Point, Segment, of_frames
 from pipeline.evidence.views import EVER, Views
 from pipeline.mission.model import Meanings
 from pipeline.packets.mavlink import MOVED_WITHIN, MOVING_RATE, OnBoard, flies, learn, reading_of
@@ -140,8 +140,7 @@ def _entry(group: list[tuple[int, Sample]]) -> Entry:
     kept = tuple([Values(at, said.spacecraft_time, said.altitude, said.climb_rate) for at, said in group])
     key = _kind(group[0][1])
     highest = sorted((-one.altitude, one.at) for one in kept if one.altitude is not None)[:POINTS_KEPT]
-    first = tuple([tuple(one) for one in kept[:POINTS_KEPT]])
-    last = tuple([(-one.at, *one[1:]) for one in reversed(kept[-POINTS_KEPT:])])
+    first, last = of_frames(tuple(one) for one in kept), of_frames((-one.at, *one[1:]) for one in kept)
     entry = Entry(key, str(key), Segment(kept[0].at, kept[-1].at, (first, last, tuple(highest), ())))
     entry.keep(kept)
     return entry

@@ -62,6 +62,35 @@ def _join_points(a: Points, b: Points) -> Points:
     return smallest(a + b)
 
 
+def of_frames(points: Iterable[Point]) -> Points:
+    """The `POINTS_KEPT` smallest points of different frames, ascending: of several with one instant, so of one frame,
+    the greatest, which is the later on board."""
+    found: dict[Any, Point] = {}
+    for point in points:
+        known = found.get(point[0])
+        if known is None or _total_order(point) > _total_order(known):
+            found[point[0]] = point
+    return tuple([found[instant] for instant in sorted(found)[:POINTS_KEPT]])
+
+
+def join_samples(a: Payload, b: Payload) -> Payload:
+    """Of samples: the earliest, the latest, the highest and those received first. Frames are counted, never samples."""
+    if a == b:
+        return a
+    first, last, highest, received = zip(a, b, strict=True)
+    return (
+        _join_frames(*first), _join_frames(*last), _join_points(*highest), _join_frames(*received),
+    )  # fmt: skip
+
+
+def _join_frames(a: Points, b: Points) -> Points:
+    if a and b and a[0][0] <= b[-1][0] and b[0][0] <= a[-1][0]:
+        return of_frames(a + b)
+    return _join_points(a, b)
+
+
+Join = Callable[[Payload, Payload], Payload]
+
 Follow = Callable[[Key, Sequence[Segment], Segment], None]
 """Told the key, the segments that are no more, and the one that is there instead."""
 
@@ -69,10 +98,14 @@ Follow = Callable[[Key, Sequence[Segment], Segment], None]
 class SegmentMap:
     """Key → segments in ascending order, none within `gap` of its neighbour."""
 
-    __slots__ = ("_follow", "_touch", "gap", "segments")
+    __slots__ = ("_follow", "_join", "_touch", "gap", "segments")
 
-    def __init__(self, gap: int, touch: Touch = lambda at: None, follow: Follow = lambda key, gone, come: None) -> None:
+    def __init__(
+        self, gap: int, touch: Touch = lambda at: None, follow: Follow = lambda key, gone, come: None,
+        join: Join = join_payloads,
+    ) -> None:  # fmt: skip
         self.gap = gap
+        self._join = join
         self.segments: dict[Key, list[Segment]] = {}
         self._touch = touch
         self._follow = follow
@@ -88,7 +121,7 @@ class SegmentMap:
         newest = row[-1]
         if newest.first <= first <= newest.last + self.gap:
             # What nearly every stretch does: it goes on with the latest one, and reaches no other.
-            joined = Segment(newest.first, max(last, newest.last), join_payloads(newest.payload, payload))
+            joined = Segment(newest.first, max(last, newest.last), self._join(newest.payload, payload))
             if joined != newest:
                 row[-1] = joined
                 self._touch(newest.first)
@@ -103,7 +136,7 @@ class SegmentMap:
         joined = Segment(first, last, payload)
         for old in reached:
             joined = Segment(
-                min(old.first, joined.first), max(old.last, joined.last), join_payloads(old.payload, joined.payload)
+                min(old.first, joined.first), max(old.last, joined.last), self._join(old.payload, joined.payload)
             )
         if len(reached) == 1 and joined == reached[0]:
             return

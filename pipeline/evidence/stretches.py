@@ -7,7 +7,7 @@ from itertools import compress
 from operator import itemgetter, neg
 from typing import Any
 
-from pipeline.evidence.segments import POINTS_KEPT, Key, Point, Points, Segment, smallest
+from pipeline.evidence.segments import POINTS_KEPT, Key, Point, Points, Segment, of_frames, smallest
 from pipeline.records import SECOND
 from pipeline.telemetry import Samples
 
@@ -69,8 +69,10 @@ def sample_stretches(rows: Rows, gap: int, *, live: bool) -> Iterator[tuple[Key,
         start = 0
         for end in ends_of(columns[0], gap):
             at, other, altitude, rate = (column[start:end] for column in columns)
-            highest, received = _lowest(altitude, at, highest=True), () if live else _lowest(other, at)
-            yield key, Segment(at[0], at[-1], (*_ends(at, other, altitude, rate), highest, received))
+            highest = _lowest(altitude, at, highest=True)
+            received = () if live else of_frames(sorted(zip(*_where_there(other, (other, at)), strict=True)))
+            first, last = _of_frames(at, other, altitude, rate)
+            yield key, Segment(at[0], at[-1], (first, last, highest, received))
             start = end
 
 
@@ -131,6 +133,20 @@ def _ends(*columns: Column) -> tuple[Points, Points]:
     """The earliest points, and the latest with their instants negated."""
     at, *others = map(reversed, columns)
     return _earliest(zip(*columns, strict=True)), _earliest(zip(map(neg, at), *others, strict=True))
+
+
+def _of_frames(*columns: Column) -> tuple[Points, Points]:
+    """As `_ends`, a point a frame."""
+    at = columns[0]
+    few = POINTS_KEPT
+    while few < len(at) and len(set(at[:few])) < POINTS_KEPT:
+        few *= 2
+    first = zip(*(column[:few] for column in columns), strict=True)
+    few = POINTS_KEPT
+    while few < len(at) and len(set(at[-few:])) < POINTS_KEPT:
+        few *= 2
+    instants, *others = (column[-few:] for column in columns)
+    return of_frames(first), of_frames(zip(map(neg, instants), *others, strict=True))
 
 
 def _earliest(points: Iterable[Point]) -> Points:

@@ -42,7 +42,7 @@ from pipeline.evidence.on_board import JoinedSamples
 from pipeline.evidence.owed import OwedMap
 from pipeline.evidence.readings import Grid
 from pipeline.evidence.runs import Run, RunMap, runs_in
-from pipeline.evidence.segments import Key, Segment, SegmentMap
+from pipeline.evidence.segments import Key, Segment, SegmentMap, join_samples
 from pipeline.evidence.stretches import clock_stretches, instants, rows_of, sample_stretches
 from pipeline.evidence.views import EVER, Views
 from pipeline.mission.model import Mission, Vehicle
@@ -100,8 +100,8 @@ class Evidence:
         views = self.views
         self.heard = SegmentMap(gap, self._touch, views.follow_heard)
         self.telemetry = SegmentMap(gap, self._touch)
-        self.samples = SegmentMap(gap, self._touch, views.follow_samples)
-        self.recorded = SegmentMap(gap, self._touch, views.follow_recorded)
+        self.samples = SegmentMap(gap, self._touch, views.follow_samples, join_samples)
+        self.recorded = SegmentMap(gap, self._touch, views.follow_recorded, join_samples)
         self.clock = SegmentMap(gap, self._touch, views.follow_clock)
         self.listened = SegmentMap(0, self._touch, views.follow_listened)
         self.earth = SegmentMap(silent, self._touch, views.follow_earth)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pipeline.evidence.pauses import Pauses
+from pipeline.evidence.runs import REPEATED_WITHIN
 from pipeline.evidence.samples import Entry, SampleKey, SampleLine
 from pipeline.evidence.segments import Key, Segment, SegmentMap, smallest
 
@@ -69,7 +70,7 @@ class Views:
         self._onboard: dict[tuple[int | None, int], set[int]] = defaultdict(set)
         """(boot count, on-board time) → instants at which a kept sample said so."""
         self.standing: set[tuple[int | None, int]] = set()
-        """Those of them with more than one instant."""
+        """Those of them with instants that no two reports of one frame have."""
 
     def _kind_of(self, key: Key) -> tuple[SampleKey, str, tuple[SampleLine, ...]]:
         named = SampleKey(*key)
@@ -166,14 +167,14 @@ class Views:
         for at, onboard in before - after:
             times = self._onboard[boot, onboard]
             times.discard(at)
-            if len(times) < 2:
+            if len(times) < 2 or max(times) - min(times) <= REPEATED_WITHIN:
                 self.standing.discard((boot, onboard))
             if not times:
                 del self._onboard[boot, onboard]
         for at, onboard in after - before:
             times = self._onboard[boot, onboard]
             times.add(at)
-            if len(times) > 1:
+            if len(times) > 1 and max(times) - min(times) > REPEATED_WITHIN:
                 self.standing.add((boot, onboard))
 
     def said_at(self, boot: int | None, onboard: int) -> set[int]:

@@ -15,8 +15,6 @@ from pipeline.verdicts.restarts import boots_of, restarts_of
 from pipeline.verdicts.words import instant, title
 
 TYPE: Final = "clock_step"
-STEP_PERIODS: Final = 20
-STEP_SECONDS: Final = 2.0
 SEEN_FRAMES: Final = 3
 SEEN_NANOSECONDS: Final = SECOND
 
@@ -45,6 +43,10 @@ class Visit(NamedTuple):
     last: int
     times: tuple[int, ...]
     """Its earliest samples' times."""
+    began: int
+    """On-board time minus relay time at its first sample."""
+    ended: int
+    """The same at its last."""
 
     def seen_at(self) -> int | None:
         """When it was more than a lucky frame of noise; None: it was not."""
@@ -111,7 +113,8 @@ def _go_on(limit: int, is_since_boot: bool, walk: Walk, clock: Clock) -> Walk:
     onboard = latest[0][1]
     levels[place] = levels[place]._replace(onboard=onboard, now=onboard - last)
     times = {point[0] for point in earliest} | {-point[0] for point in latest} | {point[1] for point in furthest}
-    return Walk(tuple(levels), _joined(walk.visits, Visit(place, first, last, tuple(sorted(times)[:SEEN_FRAMES]))))
+    visit = Visit(place, first, last, tuple(sorted(times)[:SEEN_FRAMES]), offset, onboard - last)
+    return Walk(tuple(levels), _joined(walk.visits, visit))
 
 
 def _joined(visits: tuple[Visit, ...], visit: Visit) -> tuple[Visit, ...]:
@@ -120,11 +123,12 @@ def _joined(visits: tuple[Visit, ...], visit: Visit) -> tuple[Visit, ...]:
         return (*visits, visit)
     before = visits[-1]
     times = tuple(sorted({*before.times, *visit.times})[:SEEN_FRAMES])
-    return (*visits[:-1], Visit(visit.level, before.first, max(before.last, visit.last), times))
+    ended = visit.ended if visit.last >= before.last else before.ended
+    return *visits[:-1], Visit(visit.level, before.first, max(before.last, visit.last), times, before.began, ended)
 
 
 def _steps(picture: Picture, flights: tuple[Flight, ...]) -> list[Step]:
-    limit = picture.timer(STEP_PERIODS, STEP_SECONDS)
+    limit = picture.step
     if picture.views.widest <= limit:
         return []  # what nearly every clock does: each boot has one level
     levels, visits = _walked(picture, limit)
@@ -142,7 +146,7 @@ def _steps(picture: Picture, flights: tuple[Flight, ...]) -> list[Step]:
         elif before is not None and _is_step(picture, levels, before, visit, limit) and visit.first not in restarts:
             covering = flight_at(flights, visit.first)
             flight = "" if covering is None else covering.name
-            by = levels[visit.level].settled - levels[before.level].settled
+            by = visit.began - before.ended
             step = Step(visit.first, by, before.level, None, flight)
             if before.last > visit.last:  # and back, before there could be a silence
                 steps.append(step._replace(ended_at=visit.last + round(picture.period)))
@@ -160,7 +164,7 @@ def _ended(step: Step, visit: Visit) -> Step:
 def _is_step(picture: Picture, levels: Sequence[Level], before: Visit, visit: Visit, limit: int) -> bool:
     """Whether the two clocks can be compared: those of two boots cannot, nor those of two sessions, nor those on two
     sides of a time in which nobody listened, since what came after it may have waited on the way."""
-    if levels[visit.level].boot != levels[before.level].boot:
+    if levels[visit.level].boot != levels[before.level].boot or abs(visit.began - before.ended) <= limit:
         return False
     unheard = visit.first - before.last - picture.listened_between(before.last, visit.first)
     reached = picture.evidence.reached.values
@@ -185,5 +189,5 @@ def _incident(picture: Picture, flight: Flight | None, steps: list[Step]) -> Inc
             for step in steps[-3:]
         ),
         not_known=("Why the clock jumped: frames do not say.",),
-        evidence={"episodes": len(steps), "step_s": last.by / SECOND},
+        evidence={"episodes": len(steps), "step_s": round(last.by / SECOND, 3)},
     )  # fmt: skip

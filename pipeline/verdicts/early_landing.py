@@ -42,6 +42,8 @@ def _contingency(picture: Picture, flight: Flight) -> str | None:
 def _duration(picture: Picture, flight: Flight) -> int | None:
     """Nanoseconds from take-off to the first frame that says landed: by the relay's clock where that came live, else
     by the on-board clock. None: not known."""
+    if not flight.takeoff_seen:
+        return None
     if flight.landing_first_at is not None:
         return flight.landing_first_at - flight.takeoff_at
     since = flight.takeoff_spacecraft_time or 0

@@ -12,9 +12,9 @@ from pipeline.verdicts.flights import Flight, Silence
 from pipeline.verdicts.incident import Incident, highest
 from pipeline.verdicts.loss_shape import LossShape, loss_shape
 from pipeline.verdicts.new_data import last_telemetry, standing_still
-from pipeline.verdicts.on_board import last_facts, last_words
+from pipeline.verdicts.on_board import AGE_TOLD, last_facts, last_words
 from pipeline.verdicts.outlook import outlook
-from pipeline.verdicts.picture import Picture
+from pipeline.verdicts.picture import Picture, Reported
 from pipeline.verdicts.recorded_log import last_recorded
 from pipeline.verdicts.words import assigned, assigned_reached, instant, metres, seconds, title
 
@@ -30,8 +30,6 @@ _SHAPES: Final[dict[LossShape, tuple[str, ...]]] = {
     "slide": ("The signal weakened before it was lost, more than the height explains (loss shape: slide).",),
 }
 
-Sample = tuple[SampleKey, Values] | None
-
 
 def judge(picture: Picture, flight: Flight) -> Incident | None:
     if not flight.silences:
@@ -46,41 +44,41 @@ def _is_confirmed(picture: Picture, silence: Silence) -> bool:
 
 def _incident(picture: Picture, flight: Flight) -> Incident:
     first, last = flight.silences[0], flight.silences[-1]
-    samples = [picture.last_sample(silence.last_good_at) for silence in flight.silences]
-    judged = [_severity(picture, flight, s, at) for s, at in zip(flight.silences, samples, strict=True)]
+    reports = [picture.last_reported(silence.last_good_at) for silence in flight.silences]
+    judged = [_severity(picture, flight, s, at) for s, at in zip(flight.silences, reports, strict=True)]
     top = picture.highest(flight.takeoff_at, flight.last_heard_before)
     shape = loss_shape(picture, last.last_good_at)
-    known, inferred, not_known = _words(picture, flight, last, samples[-1], top[0] if top else None)
+    known, inferred, not_known = _words(picture, flight, last, reports[-1], top[0] if top else None)
     return Incident(
         type=TYPE, subject=flight.vehicle, vehicle=flight.vehicle, link=_link_of(picture, last.last_good_at),
         flight=flight.name, severity=judged[-1][0], highest_severity=highest(*(one for _, one in judged)),
         starts_at=first.last_good_at,
         episodes=tuple((silence.raised_at, silence.ended_at) for silence in flight.silences),
         close_reason=last.close_reason, confirmed=_is_confirmed(picture, last),
-        statement=_statement(picture, flight, samples[-1], top[0] if top else None),
+        statement=_statement(picture, flight, reports[-1], top[0] if top else None),
         known=known, inferred=(*inferred, *_SHAPES.get(shape, ())), not_known=not_known,
         what_next=tuple(outlook(picture, flight, last)),
-        evidence=_facts(picture, flight, last, samples[-1], top, shape),
+        evidence=_facts(picture, flight, last, reports[-1], top, shape),
     )  # fmt: skip
 
 
-def _severity(picture: Picture, flight: Flight, silence: Silence, sample: Sample) -> tuple[Severity, Severity]:
+def _severity(picture: Picture, flight: Flight, silence: Silence, reported: Reported) -> tuple[Severity, Severity]:
     """(now, highest so far). From the real-time frames up to the last good one, and the plan; never from
     recorded frames."""
-    entry = expected_loss(picture, flight, silence, sample)
+    entry = expected_loss(picture, flight, silence, reported)
     if entry is not None:
         still_open = silence.ended_at is None or silence.ended_at > entry.ends_at
         if still_open and (picture.watermark or 0) >= entry.ends_at:
             return "warning", "warning"
         return "notice", "notice"
-    if _touchdown_was_near(sample) or _landed_not_confirmed(flight, silence) or _undecodable(picture, silence):
+    if _touchdown_was_near(reported) or _landed_not_confirmed(flight, silence) or _undecodable(picture, silence):
         return "warning", "warning"
     return "critical", "critical"
 
 
-def expected_loss(picture: Picture, flight: Flight, silence: Silence, sample: Sample) -> ExpectedLoss | None:
+def expected_loss(picture: Picture, flight: Flight, silence: Silence, reported: Reported) -> ExpectedLoss | None:
     """The plan's entry that predicts this loss."""
-    altitude = sample[1].altitude if sample else None
+    altitude = reported.altitude
     for entry in picture.mission.plan.expected_losses:
         if entry.vehicle != flight.vehicle or not entry.starts_at <= silence.last_good_at <= entry.ends_at:
             continue
@@ -89,10 +87,10 @@ def expected_loss(picture: Picture, flight: Flight, silence: Silence, sample: Sa
     return None
 
 
-def _touchdown_was_near(sample: Sample) -> bool:
-    if sample is None or sample[1].altitude is None or sample[1].climb_rate is None:
+def _touchdown_was_near(reported: Reported) -> bool:
+    altitude, rate = reported.altitude, reported.climb_rate
+    if altitude is None or rate is None:
         return False
-    altitude, rate = sample[1].altitude, sample[1].climb_rate
     return altitude < NEAR_GROUND_M and rate < 0 and altitude <= -rate * TOUCHDOWN_WITHIN_S
 
 
@@ -114,8 +112,8 @@ def _link_of(picture: Picture, last_good_at: int) -> str:
     )
 
 
-def _doing(picture: Picture, sample: Sample) -> str:
-    phase = sample[0].phase if sample else None
+def _doing(picture: Picture, reported: Reported) -> str:
+    phase = reported.phase
     if phase is None:
         return "in flight"
     if phase in picture.vehicle.meanings.descending:
@@ -123,35 +121,36 @@ def _doing(picture: Picture, sample: Sample) -> str:
     return f"in flight (phase {phase})"
 
 
-def _statement(picture: Picture, flight: Flight, sample: Sample, top: float | None) -> str:
+def _statement(picture: Picture, flight: Flight, reported: Reported, top: float | None) -> str:
     reached = assigned_reached(flight, top)
     height = ""
     if reached is not None:
         height = f" {'reached' if reached else 'did not reach'} its assigned maximum altitude of {assigned(flight)};"
     elif top is not None:
         height = f" reached {metres(top)};"
-    return f"{title(flight)}:{height} {_doing(picture, sample)} communications ended early, before landing."
+    unseen = "" if flight.takeoff_seen else " (the take-off was not seen)"
+    return f"{title(flight)}{unseen}:{height} {_doing(picture, reported)} communications ended early, before landing."
 
 
-def _predicted_touchdown(sample: Sample) -> tuple[int, int] | None:
+def _predicted_touchdown(reported: Reported) -> tuple[int, int] | None:
     """(earliest, latest): by the last reported rate, give or take a part of it."""
-    if sample is None or sample[1].altitude is None or sample[1].climb_rate is None or sample[1].climb_rate >= -0.05:
+    altitude, at, rate = reported.altitude, reported.altitude_at, reported.climb_rate
+    if altitude is None or at is None or rate is None or rate >= -0.05:
         return None
-    span = max(0.0, sample[1].altitude) / -sample[1].climb_rate * SECOND
-    at = sample[1].at
+    span = max(0.0, altitude) / -rate * SECOND
     return at + round(span / (1 + RATE_HOLDS_WITHIN)), at + round(span / (1 - RATE_HOLDS_WITHIN))
 
 
 Words = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
-def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, top: float | None) -> Words:
-    known = [f"Take-off at {instant(flight.takeoff_at)}."]
+def _words(picture: Picture, flight: Flight, silence: Silence, reported: Reported, top: float | None) -> Words:
+    known = [_begin(flight)]
     reached = assigned_reached(flight, top)
     if top is not None:
         against = f"; the assigned maximum altitude of {assigned(flight)} was {'' if reached else 'not '}reached"
         known.append(f"Highest reported altitude {metres(top)}{against if reached is not None else ''}.")
-    known.append(f"Last good frame at {instant(silence.last_good_at)}{_reported(sample)}.")
+    known.append(f"Last good frame at {instant(silence.last_good_at)}{_reported(reported, silence.last_good_at)}.")
     known.extend(last_words(picture, silence.last_good_at))
     known.extend(_nothing_new(picture, silence))
     known.append(f"A relay listened and heard nothing good for {seconds(silence.raised_at - silence.last_good_at)}.")
@@ -160,13 +159,13 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
         known.append(f"{frames} that a receiver heard about that time did not come.")
     if _undecodable(picture, silence):
         known.append("A signal was present in that time, and could not be decoded.")
-    if (entry := expected_loss(picture, flight, silence, sample)) is not None:
+    if (entry := expected_loss(picture, flight, silence, reported)) is not None:
         known.append(
             f"The plan expected a loss: {entry.reason} (entry {entry.name!r}, until {instant(entry.ends_at)})."
         )
     known.extend(_afterwards(picture, flight, silence))
     inferred = []
-    if (touchdown := _predicted_touchdown(sample)) is not None:
+    if (touchdown := _predicted_touchdown(reported)) is not None:
         inferred.append(
             f"Touchdown between {instant(touchdown[0])} and {instant(touchdown[1])}, from the last reported altitude, "
             f"if the last reported rate held within {RATE_HOLDS_WITHIN:.0%}."
@@ -181,6 +180,12 @@ def _words(picture: Picture, flight: Flight, silence: Silence, sample: Sample, t
     return tuple(known), tuple(inferred), tuple(not_known)
 
 
+def _begin(flight: Flight) -> str:
+    if flight.takeoff_seen:
+        return f"Take-off at {instant(flight.takeoff_at)}."
+    return f"The take-off was not seen; the vehicle was first heard in flight at {instant(flight.takeoff_at)}."
+
+
 def _given_up(picture: Picture, silence: Silence) -> Iterator[str]:
     """What a link may have heard that is waited for no longer."""
     for link in sorted(picture.given_up):
@@ -190,18 +195,25 @@ def _given_up(picture: Picture, silence: Silence) -> Iterator[str]:
             yield f"What {link} may have heard{since}: it has said nothing since, not even that its data ended."
 
 
-def _reported(sample: Sample) -> str:
-    if sample is None:
-        return ""
-    key, values = sample
-    parts = []
-    if values.altitude is not None:
-        parts.append(f"altitude {metres(values.altitude)}")
-    if values.climb_rate is not None:
-        parts.append(f"climb rate {values.climb_rate:+.1f} m/s")
-    if key.phase is not None:
-        parts.append(f"phase {key.phase}")
-    return f"; last reported {', '.join(parts)}" if parts else ""
+def _reported(reported: Reported, last_good_at: int) -> str:
+    """Each value with its age, where that is not of the last seconds; once, where it is that of all."""
+    values = [
+        (reported.altitude_at, "" if reported.altitude is None else f"altitude {metres(reported.altitude)}"),
+        (reported.climb_rate_at, "" if reported.climb_rate is None else f"climb rate {reported.climb_rate:+.1f} m/s"),
+        (reported.told_at, "" if reported.phase is None else f"phase {reported.phase}"),
+    ]
+    told = [(_age(at, last_good_at), text) for at, text in values if text]
+    ages = {age for age, _ in told}
+    if len(ages) > 1:
+        told = [("", f"{text}{age}") for age, text in told]
+        ages = {""}
+    return (
+        f"; last reported{ages.pop()}{':' if told[0][0] else ''} {', '.join(text for _, text in told)}" if told else ""
+    )
+
+
+def _age(told_at: int | None, at: int) -> str:
+    return f" {seconds(at - told_at)} before" if told_at is not None and at - told_at > AGE_TOLD else ""
 
 
 def _nothing_new(picture: Picture, silence: Silence) -> Iterator[str]:
@@ -219,9 +231,9 @@ def _afterwards(picture: Picture, flight: Flight, silence: Silence) -> Iterator[
         later = seconds(silence.alive_at - silence.last_good_at)
         yield f"Next good frame at {instant(silence.alive_at)}, {later} later."
     if silence.close_reason == "contact_restored" and silence.alive_at is not None:
-        heard = picture.last_sample(silence.ended_at or silence.alive_at)
-        if heard is not None and heard[0].state == "ground":
-            yield f"When contact was restored the vehicle was on the ground (phase {heard[0].phase})."
+        heard = picture.last_reported(silence.ended_at or silence.alive_at)
+        if heard.state == "ground" and (heard.told_at or 0) > silence.last_good_at:
+            yield f"When contact was restored the vehicle was on the ground (phase {heard.phase})."
     if silence.restarted_at is not None:
         yield f"The vehicle had restarted when it was heard again (boot count up at {instant(silence.restarted_at)})."
     last = last_recorded(picture, flight)
@@ -236,7 +248,12 @@ def last_after(flight: Flight, sample: tuple[SampleKey, Values]) -> str:
 
 
 def _facts(
-    picture: Picture, flight: Flight, silence: Silence, sample: Sample, top: tuple[float, int] | None, shape: LossShape
+    picture: Picture,
+    flight: Flight,
+    silence: Silence,
+    reported: Reported,
+    top: tuple[float, int] | None,
+    shape: LossShape,
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "last_good_frame_at": rfc3339(silence.last_good_at),
@@ -245,12 +262,11 @@ def _facts(
         "episodes": len(flight.silences),
         "loss_shape": shape,
     }
-    if sample is not None:
-        facts |= {
-            "last_phase": sample[0].phase,
-            "last_altitude_m": sample[1].altitude,
-            "last_climb_rate_m_s": sample[1].climb_rate,
-        }
+    facts |= {
+        "last_phase": reported.phase,
+        "last_altitude_m": reported.altitude,
+        "last_climb_rate_m_s": reported.climb_rate,
+    }
     if missing := picture.undelivered_between(silence.last_good_at, silence.raised_at):
         facts["undelivered_frames"] = missing
     if picture.given_up:
@@ -260,6 +276,6 @@ def _facts(
         facts["vehicle_alive"] = rfc3339(silence.alive_at)
     if silence.restarted_at is not None:
         facts["restarted"] = True
-    if (entry := expected_loss(picture, flight, silence, sample)) is not None:
+    if (entry := expected_loss(picture, flight, silence, reported)) is not None:
         facts["expected_by_plan"] = entry.name
     return facts

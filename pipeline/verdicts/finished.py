@@ -70,7 +70,9 @@ class Finished:
         end = _end_of(flight, incidents, picture)
         if end is None or end + SETTLES > (picture.watermark or 0):
             return False
-        if picture.owed_between(flight.takeoff_at, end):
+        planned = flight.planned
+        may_be_named_otherwise = planned and (picture.watermark or 0) <= planned.starts_at + planned.within
+        if may_be_named_otherwise or picture.owed_between(flight.takeoff_at, end):
             return False
         self.flights.append(flight)
         self._incidents.append(incidents)

@@ -6,19 +6,20 @@ is the frame of reference of every other rule, so it is found here, once, and on
 
 import datetime as dt
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice, pairwise
-from typing import Literal
+from itertools import islice
+from typing import Literal, NamedTuple
 
 from pipeline.evidence.samples import SampleKey, SampleLine, Values
 from pipeline.evidence.segments import Segment
 from pipeline.evidence.views import EVER
 from pipeline.mission.model import PlannedFlight
 from pipeline.records import SECOND
-from pipeline.verdicts.picture import Picture, landed_rule
+from pipeline.verdicts.picture import Frames, Picture, landed_rule
 from pipeline.verdicts.restarts import restarted_after
+from pipeline.verdicts.stored_data import is_stored, live_samples
 
 CloseReason = Literal["resumed_in_flight", "landing_seen_in_late_data", "contact_restored"]
 
@@ -43,6 +44,8 @@ class Flight:
     vehicle: str
     planned: PlannedFlight | None
     takeoff_at: int
+    """Where the take-off was not seen: the first frame in flight."""
+    takeoff_seen: bool
     boot: int | None
     takeoff_spacecraft_time: int | None
     landing_at: int | None
@@ -69,17 +72,30 @@ class Flight:
 
 
 def flights_of(picture: Picture, finished: Sequence[Flight] = ()) -> tuple[Flight, ...]:
-    """Every flight with a take-off, in order. `finished`: the first of them, as far as they are known."""
-    found = list(finished)
+    """Every flight, in order. `finished`: the first of them, as far as they are known."""
+    found: list[Flight] = []
     after = finished[-1].over_at if finished else -EVER
     while after is not None:
-        takeoff = _next_takeoff(picture, after)
+        takeoff = _next_takeoff(picture, after, found[-1] if found else finished[-1] if finished else None)
         if takeoff is None:
             break
-        flight = _flight_from(picture, *takeoff)
-        found.append(flight)
-        after = flight.over_at
-    return tuple(found)
+        found.append(_flight_from(picture, takeoff))
+        after = found[-1].over_at
+    return *finished, *_numbered(picture, found, finished)
+
+
+def _numbered(picture: Picture, flights: Sequence[Flight], finished: Sequence[Flight]) -> Iterator[Flight]:
+    """Each with its place in the mission's list, where it has one: a listed flight is the one that took off nearest to
+    its time."""
+    taken = {flight.planned for flight in finished}
+    wanted = [(flight, _planned(picture, flight.takeoff_at)) for flight in flights]
+    for flight, planned in wanted:
+        if planned is not None and planned not in taken:
+            rivals = (other.takeoff_at for other, wants in wanted if wants == planned)
+            if flight.takeoff_at == min(rivals, key=lambda at: (abs(planned.starts_at - at), at)):
+                yield replace(flight, name=str(planned.number), planned=planned)
+                continue
+        yield flight
 
 
 def flight_at(flights: Sequence[Flight], at: int) -> Flight | None:
@@ -88,50 +104,112 @@ def flight_at(flights: Sequence[Flight], at: int) -> Flight | None:
     return flights[place - 1] if place and flights[place - 1].covers(at) else None
 
 
-def _next_takeoff(picture: Picture, after: int) -> tuple[Values, SampleKey] | None:
+class Takeoff(NamedTuple):
+    values: Values
+    """Of the first frame in flight."""
+    key: SampleKey
+    is_seen: bool
+    """False: the vehicle was heard in flight, and not when it took off."""
+
+
+def _next_takeoff(picture: Picture, after: int, previous: Flight | None) -> Takeoff | None:
     """An in-flight phase, in two frames or followed by another in-flight phase, after a ground phase with at most
-    3 s between them for which nothing was listened or frames are owed."""
-    most = round(picture.timers.relay_silent_seconds * SECOND)
+    3 s between them for which nothing was listened or frames are owed. Where there is none before it: a stretch in
+    flight that meets the resume rule."""
     views = picture.views
-    for first, second in pairwise(picture.earliest(views.flying, after)):
-        before = [
-            segment.last if segment.last < first.at else segment.first
-            for segment in (entry.segment for entry in views.ground.reaching(after, first.at - 1))
-            if segment.last > after
-        ]
-        if not before:
-            continue
-        since = max(max(before), after)
-        # How long was listened until an instant after the watermark is not known yet.
-        is_known = first.at <= (picture.watermark or 0)
-        if is_known and first.at - since - picture.listened_between(since, first.at) > most:
-            continue
-        # Two frames in flight, and not one lucky frame here and another much later.
-        if second.at - first.at > picture.limits(first.at).loss and _on_ground_between(picture, first.at, second.at):
-            continue
-        around = views.flying.reaching(first.at - 1, first.at)
-        key = next(entry.key for entry in around if entry.segment.last >= first.at)
-        return first, key
+    heard: list[Values] = []
+    """Of the stretch in flight so far: a sample of each of its frames."""
+    flying = (
+        values
+        for values in picture.earliest(views.flying, after)
+        if previous is None or not _is_of_log(picture, previous, values)
+    )
+    for values in _of_frames(flying):
+        first = heard[-1] if heard else None
+        if first is not None and _is_by_itself(picture, first.at, values.at):
+            heard, first = [], None
+        if first is not None and _follows_ground(picture, first.at, after):
+            return Takeoff(first, _key_of(picture, first), is_seen=True)
+        if heard and _on_ground_between(picture, heard[-1].at, values.at):
+            heard = []
+        heard.append(values)
+        if _is_in_flight(picture, heard):
+            return Takeoff(heard[0], _key_of(picture, heard[0]), is_seen=False)
     return None
+
+
+def _is_of_log(picture: Picture, flight: Flight, values: Values) -> bool:
+    """Whether a sample is what was stored of a flight. Any other that is old on board may be of a clock that was set
+    back: better a flight too many than one that nobody watches."""
+    takeoff, onboard = flight.takeoff_spacecraft_time, values.spacecraft_time
+    is_later = takeoff is not None and onboard is not None and onboard >= takeoff
+    return is_later and is_stored(picture, values, flight.takeoff_at)
+
+
+def _of_frames(samples: Iterable[Values]) -> Iterator[Values]:
+    """The first sample of each frame."""
+    frames = Frames()
+    for values in samples:
+        before = frames.count
+        if frames.take(values.at, values.spacecraft_time) > before:
+            yield values
+
+
+def _is_by_itself(picture: Picture, at: int, next_at: int) -> bool:
+    """Two frames in flight are asked for, and not one lucky frame here and another much later."""
+    return next_at - at > picture.limits(at).loss and _on_ground_between(picture, at, next_at)
+
+
+def _follows_ground(picture: Picture, at: int, after: int) -> bool:
+    """Whether the vehicle was on the ground just before it was heard in flight."""
+    before = [
+        segment.last if segment.last < at else segment.first
+        for segment in (entry.segment for entry in picture.views.ground.reaching(after, at - 1))
+        if segment.last > after
+    ]
+    if not before:
+        return False
+    since = max(max(before), after)
+    # How long was listened until an instant after the watermark is not known yet.
+    is_known = at <= (picture.watermark or 0)
+    most = round(picture.timers.relay_silent_seconds * SECOND)
+    return not is_known or at - since - picture.listened_between(since, at) <= most
+
+
+def _is_in_flight(picture: Picture, heard: Sequence[Values]) -> bool:
+    """The resume rule, by frames that say so, as far as the watermark."""
+    first, last = heard[0].at, heard[-1].at
+    is_long = last - first >= picture.limits(first - 1).resume
+    return len(heard) >= picture.timers.resume_frames and is_long and last <= (picture.watermark or 0)
+
+
+def _key_of(picture: Picture, values: Values) -> SampleKey:
+    around = picture.views.flying.reaching(values.at - 1, values.at)
+    return next(entry.key for entry in around if entry.segment.last >= values.at)
 
 
 def _on_ground_between(picture: Picture, starts_at: int, ends_at: int) -> bool:
     return any(True for _ in picture.earliest(picture.views.ground, starts_at, ends_at))
 
 
-def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
+def _flight_from(picture: Picture, begins: Takeoff) -> Flight:
     timers = picture.timers
+    takeoff, key, is_seen = begins
     least = round(timers.landed_seconds * SECOND)
 
     def confirmed(line: SampleLine) -> int | None:
-        times = (values.at for values in picture.earliest(line, takeoff.at))
-        return landed_rule(times, timers.landed_frames, least)
+        samples = (
+            (values.at, values.spacecraft_time) for values in live_samples(picture, line, takeoff.at, takeoff.at)
+        )
+        return landed_rule(samples, timers.landed_frames, least)
 
     flags = picture.vehicle.meanings.landed is not None
     landing_at = confirmed(picture.views.landed) if flags else None
     grounded_at = confirmed(picture.views.down)
     seen = [at for at in (landing_at, grounded_at) if at is not None]
     live_end = min(seen, default=None)
+    if landing_at is not None and live_end is not None and _flies_between(picture, takeoff.at, live_end, landing_at):
+        landing_at = None  # that is another flight's
     silences = tuple(_silences(picture, takeoff, key, live_end))
     over_at = live_end
     last = silences[-1] if silences else None
@@ -141,13 +219,15 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
         over_at = last.ended_at if over_at is None else min(over_at, last.ended_at or over_at)
     # A flag that was heard after the flight fell silent, or in a flight after it, says nothing of when this one landed.
     heard_until = last.last_good_at if last is not None and last.close_reason != "resumed_in_flight" else over_at
-    flagged = next(picture.earliest(picture.views.landed, takeoff.at, heard_until), None) if flags else None
-    planned = _planned(picture, takeoff.at)
+    flagged = (
+        next(live_samples(picture, picture.views.landed, takeoff.at, takeoff.at, heard_until), None) if flags else None
+    )
     return Flight(
-        name=str(planned.number) if planned else _name(takeoff.at),
+        name=_name(takeoff.at),
         vehicle=picture.vehicle.name,
-        planned=planned,
+        planned=None,
         takeoff_at=takeoff.at,
+        takeoff_seen=is_seen,
         boot=key.boot,
         takeoff_spacecraft_time=takeoff.spacecraft_time,
         landing_at=landing_at,
@@ -155,6 +235,10 @@ def _flight_from(picture: Picture, takeoff: Values, key: SampleKey) -> Flight:
         over_at=over_at,
         silences=silences,
     )
+
+
+def _flies_between(picture: Picture, takeoff_at: int, starts_at: int, ends_at: int) -> bool:
+    return any(True for _ in live_samples(picture, picture.views.flying, takeoff_at, starts_at, ends_at))
 
 
 def _planned(picture: Picture, takeoff_at: int) -> PlannedFlight | None:
@@ -201,13 +285,12 @@ def _outcome(
     picture: Picture, takeoff: Values, key: SampleKey, last_good: int, raised_at: int, alive_at: int | None
 ) -> Silence:
     """How a silence ended: the earliest, by relay receive time, of the things that end one."""
-    before = picture.last_sample(last_good)
-    boot = before[0].boot if before else key.boot
-    clock = before[1].spacecraft_time if before else None
+    boot, clock = picture.last_on_board(last_good)
+    boot = key.boot if boot is None else boot
     endings: list[tuple[int, CloseReason]] = []
     live = picture.live
     for stretch in islice(live, bisect_right(live, last_good, key=_first_of), None):
-        if (ending := _ending_by(picture, stretch, boot, clock)) is not None:
+        if (ending := _ending_by(picture, takeoff.at, stretch, boot, clock)) is not None:
             endings.append(ending)
             break  # later ones are later
     if (at := _landing_in_late_data(picture, takeoff, key, last_good)) is not None:
@@ -232,7 +315,7 @@ def _higher(boot: int | None, than: int | None) -> bool:
 
 
 def _ending_by(
-    picture: Picture, stretch: Segment, boot: int | None, clock: int | None
+    picture: Picture, takeoff_at: int, stretch: Segment, boot: int | None, clock: int | None
 ) -> tuple[int, CloseReason] | None:
     """What an unbroken stretch of live frames shows of a flight that fell silent; None where it shows nothing."""
     holds_from = picture.holds_from(stretch)
@@ -241,7 +324,8 @@ def _ending_by(
     since, until, views = stretch.first - 1, stretch.last, picture.views
 
     def over_by(instant: int) -> int | None:
-        down = next(picture.earliest(views.down, since, instant), None)
+        """When it was first known that the flight was over."""
+        down = next(live_samples(picture, views.down, takeoff_at, since, instant), None)
         restarted = next(picture.earliest(views.samples, since, instant, lambda key: _higher(key.boot, boot)), None)
         seen = [one.at for one in (down, restarted) if one is not None]
         if (booted := restarted_after(picture, since, instant)) is not None:
@@ -250,10 +334,15 @@ def _ending_by(
 
     if over_by(holds_from) is not None:
         return holds_from, "contact_restored"
-    for values in picture.earliest(views.flying, since, until):
-        if clock is None or values.spacecraft_time is None or values.spacecraft_time >= clock:
-            return max(holds_from, values.at), "resumed_in_flight"
-    over = over_by(until)
+    flying = (
+        values.at
+        for values in picture.earliest(views.flying, since, until)
+        if clock is None or values.spacecraft_time is None or values.spacecraft_time >= clock
+    )
+    # What came first says how it ended: a flight after the landing is another one.
+    again, over = next(flying, None), over_by(until)
+    if again is not None and (over is None or again < over):
+        return max(holds_from, again), "resumed_in_flight"
     return None if over is None else (max(holds_from, over), "contact_restored")
 
 
@@ -270,7 +359,7 @@ def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, las
             proofs.append(at)
     if picture.backfilled:
         flagged = (
-            values.at
+            (values.at, values.spacecraft_time)
             for values in picture.earliest(picture.views.landed, last_good, max(last for _, last in picture.backfilled))
             if any(first <= values.at <= last for first, last in picture.backfilled)
         )
@@ -279,9 +368,11 @@ def _landing_in_late_data(picture: Picture, takeoff: Values, key: SampleKey, las
     return min(proofs, default=None)
 
 
-def _landed_in_log(picture: Picture, takeoff_at: int, takeoff: int, boot: int | None) -> list[int]:
-    """Relay receive times of recorded samples that say landed, from take-off to the next flight on the on-board
-    clock; ascending."""
+def _landed_in_log(
+    picture: Picture, takeoff_at: int, takeoff: int, boot: int | None
+) -> list[tuple[int, int]]:  # fmt: skip
+    """Relay receive times and on-board times of recorded samples that say landed, from take-off to the next flight on
+    the on-board clock; ascending."""
     landed = [
         entry.segment
         for entry in picture.views.recorded.reaching(takeoff)
@@ -289,7 +380,7 @@ def _landed_in_log(picture: Picture, takeoff_at: int, takeoff: int, boot: int | 
     ]
     until = next_flight_on_board(picture, takeoff_at, takeoff, boot) if landed else None
     return sorted(
-        at
+        (at, onboard)
         for segment in landed
         if until is None or segment.first < until
         for at, onboard in segment.payload[3]

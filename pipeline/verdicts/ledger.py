@@ -29,6 +29,7 @@ def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
         "state": _state(picture, flight),
         "final": flight.over_at is not None and flight.over_at < picture.final_before,
         "takeoff_at": rfc3339(flight.takeoff_at),
+        "takeoff_seen": flight.takeoff_seen,
         "landing_confirmed_at": rfc3339(flight.landing_at),
         "highest_altitude_m": top[0] if top else None,
         "assigned_altitude_m": planned.assigned_altitude_m if planned else None,
@@ -46,7 +47,10 @@ def facts_of(picture: Picture, flight: Flight) -> dict[str, Any]:
         "channels": channels_of(picture, flight.takeoff_at, end, live_only=True),
     }
     if (last := picture.last_sample(end)) is not None:
-        facts["last_live"] = {"at": rfc3339(last[1].at), "phase": last[0].phase, "altitude_m": last[1].altitude}
+        reported = picture.last_reported(end)
+        facts["last_live"] = {
+            "at": rfc3339(last[1].at), "phase": reported.phase, "altitude_m": reported.altitude,
+        }  # fmt: skip
     if (recorded := last_recorded(picture, flight)) is not None:
         facts["last_recorded"] = {
             "after_takeoff_s": (recorded[1].at - (flight.takeoff_spacecraft_time or 0)) / SECOND,

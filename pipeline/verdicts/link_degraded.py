@@ -38,7 +38,7 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
     stretches = [
         one
         for one in picture.evidence.heavy_losses(channel, _measure(picture))
-        if one.first <= (picture.watermark or 0) and flight_at(flights, one.first) is not None
+        if _is_listened(picture, one.first) and flight_at(flights, one.first) is not None
     ]
     own: dict[int, list[Episode]] = {}
     for episode in _episodes(picture, stretches):
@@ -46,6 +46,16 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
         own.setdefault(place, []).append(episode)
     for place, episodes in own.items():
         yield _incident(picture, flights[place], episodes)
+
+
+def _is_listened(picture: Picture, at: int) -> bool:
+    """Whether a session in which it lies has listened up to an instant: not whether another one has."""
+    return at <= (picture.watermark or 0) and any(
+        segment.first <= at <= segment.last
+        for session in picture.sessions
+        if session.starts_at <= at
+        for segment in picture.evidence.listened.of((*session, "running"))
+    )
 
 
 def _measure(picture: Picture) -> Measure:

@@ -44,12 +44,12 @@ def loss_shape(picture: Picture, last_good_at: int) -> LossShape:
 
 def _altitude(picture: Picture, at: int) -> float | None:
     """Between the samples that are kept, in a straight line: of each phase its first ones and its last ones are."""
-    before = picture.last_sample(at)
+    before = picture.last_reported(at)
+    if before.altitude is None or before.altitude_at is None:
+        return None
     following = picture.earliest(picture.views.samples, at, at + LOOKED_AT)
     after = next((one for one in following if one.altitude is not None), None)
-    if before is None or before[1].altitude is None:
-        return None
-    if after is None or after.altitude is None or after.at == before[1].at:
-        return before[1].altitude
-    share = (at - before[1].at) / (after.at - before[1].at)
-    return before[1].altitude + share * (after.altitude - before[1].altitude)
+    if after is None or after.altitude is None or after.at == before.altitude_at:
+        return before.altitude
+    share = (at - before.altitude_at) / (after.at - before.altitude_at)
+    return before.altitude + share * (after.altitude - before.altitude)

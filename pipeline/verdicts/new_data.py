@@ -2,10 +2,11 @@
 clocks; knows no rule."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from pipeline.evidence.runs import REPEATED_WITHIN
 from pipeline.evidence.segments import Segment
 from pipeline.records import SECOND
 from pipeline.verdicts.flights import Flight
@@ -51,18 +52,34 @@ def standstills(picture: Picture) -> list[Standstill]:
     """Every stretch in which two samples or more of the real-time channels have one on-board time, ascending."""
     if not picture.views.standing:
         return []
-    return picture.once(__name__, lambda: sorted(_standstills(picture)))
+    return picture.once(__name__, lambda: sorted(_standstills(picture), key=lambda one: (one.since, one.until)))
 
 
 def _standstills(picture: Picture) -> Iterator[Standstill]:
     for boot, onboard in picture.views.standing:
-        # Two boots are two clocks: what both said once stood still in neither.
-        of_boots: dict[int, list[int]] = {}
-        for at in picture.views.said_at(boot, onboard):
-            of_boots.setdefault(boot_at(picture, at), []).append(at)
-        for times in of_boots.values():
-            if len(times) > 1:
-                yield Standstill(min(times), *_until(picture, boot, onboard, max(times)))
+        for times in _unbroken(picture, onboard, sorted(picture.views.said_at(boot, onboard))):
+            # Two receivers report one frame; a clock that stands still says the same in different ones.
+            if times[-1] - times[0] > REPEATED_WITHIN:
+                yield Standstill(times[0], *_until(picture, boot, onboard, times[-1]))
+
+
+def _unbroken(picture: Picture, onboard: int, instants: Sequence[int]) -> Iterator[list[int]]:
+    """The instants at which a clock said the same, cut where it said something else between two of them: then it did
+    not stand still, it came there again. Two boots are two clocks."""
+    times: list[int] = []
+    for at in instants:
+        if times and (
+            boot_at(picture, times[-1]) != boot_at(picture, at) or _went_on(picture, onboard, times[-1], at)
+        ):  # fmt: skip
+            yield times
+            times = []
+        times.append(at)
+    yield times
+
+
+def _went_on(picture: Picture, onboard: int, after: int, until: int) -> bool:
+    between = picture.earliest(picture.views.samples, after, until - 1)
+    return any(one.spacecraft_time not in (None, onboard) for one in between)
 
 
 def _until(picture: Picture, boot: int | None, onboard: int, last: int) -> tuple[int, int | None]:

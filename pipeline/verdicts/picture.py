@@ -6,12 +6,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pipeline.evidence.runs import Run, period_of
+from pipeline.evidence.runs import REPEATED_WITHIN, Run, period_of
 from pipeline.evidence.samples import SampleKey, SampleLine, Values
 from pipeline.evidence.segments import Key, Segment, fuse, join_payloads
 from pipeline.evidence.summary import Evidence, OwedKey
 from pipeline.evidence.views import EVER
-from pipeline.mission.model import Mission, Vehicle
+from pipeline.mission.model import FlightState, Mission, Vehicle
 from pipeline.records import LISTENED_TO_COUNT, SECOND
 
 BACKFILL_AGE: Final = 60 * SECOND
@@ -25,6 +25,10 @@ UNDELIVERED_FOR: Final = 20 * SECOND
 USUAL_PAUSES: Final = 4
 LONGEST_LOSS: Final = 120 * SECOND
 """So many usual pauses without a frame are a loss, and at the latest so long a time."""
+
+
+STEP_PERIODS: Final = 20
+STEP_SECONDS: Final = 2.0
 
 
 class Limits(NamedTuple):
@@ -41,6 +45,19 @@ class Session(NamedTuple):
 
 
 T = TypeVar("T")
+
+
+class Reported(NamedTuple):
+    """What a vehicle last said of itself, and when it said so (relay receive time). None: never."""
+
+    phase: str | None
+    state: FlightState | None
+    told_at: int | None
+    """Of phase and state."""
+    altitude: float | None
+    altitude_at: int | None
+    climb_rate: float | None
+    climb_rate_at: int | None
 
 
 class Picture:
@@ -355,6 +372,12 @@ class Picture:
         frames = {key: totals.frames for key, totals in self.evidence.together.totals.items() if key[2]}
         return max(frames, key=lambda key: (frames[key], key), default=None)
 
+    @cached_property
+    def step(self) -> int:
+        """Nanoseconds: an on-board clock that is further from where it should be has stepped, or what it is read from
+        was stored."""
+        return self.timer(STEP_PERIODS, STEP_SECONDS)
+
     # -- samples -----------------------------------------------------------------------------------------------
 
     def earliest(
@@ -364,6 +387,30 @@ class Picture:
         """The first samples of a line of `views` in (after, until], ascending; only those of the wanted keys."""
         if line.reach > after:
             yield from line.samples(self.views.in_conflict, after, until, wanted)
+
+    def last_reported(self, at: int) -> "Reported":
+        """What was last reported up to an instant, each value by itself: what says nothing of one hides nothing."""
+        latest, conflict = self.views.samples.latest, self.views.in_conflict
+
+        def last(wanted: Callable[[SampleKey, Values], bool]) -> tuple[SampleKey, Values] | None:
+            return latest(conflict, at, wanted)
+
+        told = last(lambda key, values: key.phase is not None or key.state is not None)
+        height = last(lambda key, values: values.altitude is not None)
+        rate = last(lambda key, values: values.climb_rate is not None)
+        return Reported(
+            phase=told[0].phase if told else None, state=told[0].state if told else None,
+            told_at=told[1].at if told else None,
+            altitude=height[1].altitude if height else None, altitude_at=height[1].at if height else None,
+            climb_rate=rate[1].climb_rate if rate else None, climb_rate_at=rate[1].at if rate else None,
+        )  # fmt: skip
+
+    def last_on_board(self, at: int) -> tuple[int | None, int | None]:
+        """(boot count, on-board time) as last reported up to an instant."""
+        latest, conflict = self.views.samples.latest, self.views.in_conflict
+        boot = latest(conflict, at, lambda key, values: key.boot is not None)
+        clock = latest(conflict, at, lambda key, values: values.spacecraft_time is not None)
+        return boot[0].boot if boot else None, clock[1].spacecraft_time if clock else None
 
     def last_sample(self, at: int) -> tuple[SampleKey, Values] | None:
         """The latest live sample not after `at`."""
@@ -389,12 +436,35 @@ def _first_of(stretch: Segment) -> int:
     return stretch.first
 
 
-def landed_rule(times: Iterable[int], frames: int, least: int) -> int | None:
-    """The earlier of the `frames`-th instant and the first one at least `least` after the first, of instants in
-    ascending order; None: not met."""
+class Frames:
+    """Counts frames by their samples. Those of one instant are of one frame; so are those of one on-board time, which
+    several receivers heard. Without an on-board time two frames are further apart than two reports of one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last: int | None = None
+        self._onboard: set[int] = set()
+
+    def take(self, at: int, onboard: int | None) -> int:
+        """One more sample, not earlier than those before; how many frames there are with it."""
+        if onboard is None:
+            is_new = self._last is None or at - self._last > REPEATED_WITHIN
+        else:
+            is_new = at != self._last and onboard not in self._onboard
+            self._onboard.add(onboard)
+        if is_new:
+            self.count += 1
+            self._last = at
+        return self.count
+
+
+def landed_rule(samples: Iterable[tuple[int, int | None]], frames: int, least: int) -> int | None:
+    """When landing was confirmed by samples (relay receive time, on-board time) in ascending order: by the `frames`-th
+    frame, or by the first instant at least `least` after the first. None: not yet."""
     first: int | None = None
-    for number, at in enumerate(times, 1):
+    counted = Frames()
+    for at, onboard in samples:
         first = at if first is None else first
-        if number >= frames or at - first >= least:
+        if counted.take(at, onboard) >= frames or at - first >= least:
             return at
     return None

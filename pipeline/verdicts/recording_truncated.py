@@ -25,9 +25,9 @@ def judge(picture: Picture, flights: tuple[Flight, ...]) -> Iterator[Incident]:
         reached = picture.evidence.reached.values.get(session)
         if whole is None or reached is None or session in picture.evidence.ended.values or reached < last_heard:
             continue
-        sample = picture.last_sample(last_heard)
+        height = picture.last_reported(last_heard).altitude
         listened = picture.listened_between(last_heard, reached + SECOND)
-        altitude = f" at {metres(sample[1].altitude)}" if sample and sample[1].altitude is not None else ""
+        altitude = "" if height is None else f" at {metres(height)}"
         cut = "The recording stops" if whole else "The file is cut off"
         yield Incident(
             type=TYPE, subject=session.link, vehicle=flight.vehicle, link=session.link, flight=flight.name,

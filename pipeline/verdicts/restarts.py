@@ -146,8 +146,7 @@ def _by_boot_count(picture: Picture) -> Iterator[Restart]:
 
 def _by_falling_back(picture: Picture) -> Iterator[Restart]:
     """Without a boot count: the on-board clock behind where it was, at a frame before which the counts break."""
-    least = picture.timer(20, 2.0)
-    pairs = list(_fallen(picture.views.clock_without_boot, least))
+    pairs = list(_fallen(picture.views.clock_without_boot, picture.step))
     breaks = _count_breaks(picture) if pairs else []
     for before, at in pairs:
         if any(first <= at and before <= last for first, last in breaks):
