@@ -21,6 +21,7 @@ from pipeline.verdicts import verdict
 from pipeline.verdicts.finished import Finished
 from pipeline.verdicts.ledger import SUPERSEDED, accounting_of, channels_of_all, facts_of
 from pipeline.verdicts.picture import Picture
+from pipeline.verdicts.unjudged import why_no_flight
 
 Component = tuple[int, int]
 """MAVLink: system and component."""
@@ -304,7 +305,10 @@ def _said(state: VehicleState, pictures: Sequence[Picture], moment: Moment, run:
             if moment.session_over or before is None or (picture.vehicle.name, flight.name) in said:
                 news[place + flight.name] = picture, facts_of(picture, flight)
         if moment.session_over:
-            news[place] = picture, _accounting(state, picture)
+            news[place] = (
+                picture,
+                _accounting(state, picture, is_judged=bool(flights) or (picture is pictures[0] and len(pictures) > 1)),
+            )
     # A flight is named by its take-off: a frame that came late can show that it began earlier, under another name.
     places = {_ledger_place(picture): picture for picture in pictures}
     for name in sorted(state.ledger.keys() - current):
@@ -319,9 +323,12 @@ def _ledger_place(picture: Picture) -> str:
     return f"{picture.vehicle.name}/" if picture.vehicle.entry else ""
 
 
-def _accounting(state: VehicleState, picture: Picture) -> dict[str, Any]:
-    """Every frame: the entry of the mission speaks for its links, and for what is no vehicle on them."""
+def _accounting(state: VehicleState, picture: Picture, *, is_judged: bool) -> dict[str, Any]:
+    """Every frame: the entry of the mission speaks for its links, and for what is no vehicle on them. `is_judged`:
+    whether a flight was found, or others speak for the vehicles."""
     account = accounting_of(picture)
+    if not is_judged:
+        account["no_flight"] = why_no_flight(picture)
     for (system, _), evidence in sorted(state.components.items(), key=lambda one: one[0]):
         if picture.vehicle.scid == (system if state.is_vehicle(system) else ANY_SYSTEM):
             account["channels"] |= channels_of_all(Picture(evidence, picture.vehicle, picture.mission))

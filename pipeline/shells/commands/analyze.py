@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.mission.model import Mission
 from pipeline.outputs import Flight
 from pipeline.report.alert import Alert, alert_of
+from pipeline.report.channel_heads import channel_heads
 from pipeline.report.statement import statement, utc
 from pipeline.shells.files.analyze import Analysis, analyze
 from pipeline.shells.files.any_file import open_recording
@@ -32,7 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mission", metavar="M", help="a shipped mission's name, or a path (default: the one inside the recording)"
     )
-    parser.add_argument("--json", action="store_true", help="one incident a line, and the digest as the last line")
+    parser.add_argument(
+        "--json", action="store_true", help="an object a line: incidents, flights, vehicles, the digest"
+    )
     parser.add_argument("--exit-code", action="store_true", help="exit status 1 when an incident is open")
 
 
@@ -42,27 +46,45 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         for revision in analysis.incidents:
             say_json(revision.body())
+        for flight in _named(analysis):
+            say_json({"record": "flight", **flight.body()})
+        for account in _accounted(analysis):
+            say_json(
+                {"record": "vehicle", "vehicle": account.vehicle,
+                 "flights": [one.name for one in _named(analysis) if one.vehicle == account.vehicle], **account.facts}
+            )  # fmt: skip
         say_json({"digest": analysis.digest})
     else:
-        say("\n\n".join(_parts(analysis)))
+        say("\n\n".join(_parts(analysis, opened.mission)))
     analysis.intake.close(opened.source)
     return int(arguments.exit_code and analysis.any_open)
 
 
-def _parts(analysis: Analysis) -> Iterator[str]:
+def _parts(analysis: Analysis, mission: Mission) -> Iterator[str]:
     alerts = [alert_of(revision.body()) for revision in analysis.incidents]
     yield _incidents(alerts) if alerts else "No incident."
     width = shutil.get_terminal_size().columns
     for alert in alerts:
         yield "\n".join([_title(alert), *statement(alert, width=width)])
-    named = sorted(
-        (one for one in analysis.flights.values() if one.name and one.facts["state"] != "superseded"),
-        key=lambda one: (one.vehicle, one.name),
-    )
-    if named:
+    if named := _named(analysis):
         yield "\n".join(_flight(one) for one in named)
-    yield from _accounts(analysis)
+    accounts = _accounted(analysis)
+    unjudged = [f"{one.vehicle}: no flight. {one.facts['no_flight']}" for one in accounts if "no_flight" in one.facts]
+    if unjudged:
+        yield "\n".join(unjudged)
+    yield from _accounts(analysis, mission)
     yield f"{analysis.intake.records:,} records; digest {analysis.digest}"
+
+
+def _named(analysis: Analysis) -> list[Flight]:
+    """The flights of all vehicles."""
+    named = (one for one in analysis.flights.values() if one.name and one.facts["state"] != "superseded")
+    return sorted(named, key=lambda one: (one.vehicle, one.name))
+
+
+def _accounted(analysis: Analysis) -> list[Flight]:
+    """The account of each vehicle's frames."""
+    return sorted((one for one in analysis.flights.values() if not one.name), key=lambda one: one.vehicle)
 
 
 def _incidents(alerts: list[Alert]) -> str:
@@ -85,7 +107,8 @@ def _title(alert: Alert) -> str:
 def _flight(flight: Flight) -> str:
     """One line of the ledger."""
     facts = flight.facts
-    parts = [f"take-off {utc(facts['takeoff_at'])}"] if facts.get("takeoff_at") else []
+    begun = "take-off" if facts.get("takeoff_seen", True) else "take-off not seen, in flight from"
+    parts = [f"{begun} {utc(facts['takeoff_at'])}"] if facts.get("takeoff_at") else []
     if facts.get("landing_confirmed_at"):
         parts.append(f"landing confirmed {utc(facts['landing_confirmed_at'])}")
     if (highest := facts.get("highest_altitude_m")) is not None:
@@ -97,9 +120,9 @@ def _flight(flight: Flight) -> str:
     return f"{flight.vehicle}, flight {flight.name}: {facts.get('state', 'unknown')}; {', '.join(parts)}"
 
 
-def _accounts(analysis: Analysis) -> Iterator[str]:
+def _accounts(analysis: Analysis, mission: Mission) -> Iterator[str]:
     """What became of every frame, and what is missing of every channel."""
-    accounts: list[Mapping[str, Any]] = [one.facts for one in analysis.flights.values() if not one.name]
+    accounts: list[Mapping[str, Any]] = [one.facts for one in _accounted(analysis)]
     dispositions = [
         (link, word, frames)
         for facts in accounts
@@ -114,4 +137,4 @@ def _accounts(analysis: Analysis) -> Iterator[str]:
         for name, channel in sorted(facts.get("channels", {}).items())
     ]
     if channels:
-        yield table(("link", "SCID", "VCID", "received", "gaps", "missing", "discontinuities"), channels)
+        yield table(("link", *channel_heads(mission), "received", "gaps", "missing", "discontinuities"), channels)

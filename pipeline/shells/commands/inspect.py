@@ -10,9 +10,11 @@ from pipeline.accounting.by_time import TimedAccounting
 from pipeline.errors import RecordingError
 from pipeline.frames import FORMATS
 from pipeline.frames.frame import Managed
-from pipeline.mission.model import FrameFormat
+from pipeline.mission.model import FrameFormat, Mission
 from pipeline.packets.space_packet import IDLE_APID
+from pipeline.report.channel_heads import channel_heads
 from pipeline.shells.files.any_file import FrameFile, kind_of, open_recording
+from pipeline.shells.files.other_kinds import other_kind
 from pipeline.shells.terminal import Progress, note, say, say_json, table
 
 EXAMPLE: Final = """\
@@ -47,11 +49,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    account, fault = _account(arguments)
+    account, fault, mission = _account(arguments)
     if arguments.json:
         say_json(account.body())
     else:
-        say(_text(account))
+        say(_text(account, mission))
     if fault is not None:
         if not account.frames:
             raise RecordingError(fault)
@@ -63,23 +65,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _account(arguments: argparse.Namespace) -> tuple[Account, str | None]:
-    """The account of the file, and what is wrong with it in one line."""
+def _account(arguments: argparse.Namespace) -> tuple[Account, str | None, Mission | None]:
+    """The account of the file, what is wrong with it in one line, and its mission."""
     path: Path = arguments.file
     kind = kind_of(path)
     if kind != "frames" and arguments.format is None:
         return _timed(arguments)
     if arguments.format is None or arguments.frame_length is None:
+        if (other := other_kind(path)) is not None:
+            raise RecordingError(f"{path}: {other}")
         raise RecordingError(
             f"{path}: neither a recording (.mcap) nor a tlog. If it is frames one after the other, say which: "
             f"relaywatch inspect {path} --format tm --frame-length 1115 --fecf (or aos, another length, --no-fecf)"
         )
     if kind == "recording":
         raise RecordingError(f"{path}: a recording says itself what its frames are: leave out --format")
-    return _counted(arguments)
+    return *_counted(arguments), None
 
 
-def _timed(arguments: argparse.Namespace) -> tuple[Account, str | None]:
+def _timed(arguments: argparse.Namespace) -> tuple[Account, str | None, Mission]:
     if arguments.frame_length is not None or arguments.fecf is not None:
         raise RecordingError(
             f"{arguments.file}: frame length and FECF of a recording stand in its mission: leave out --frame-length "
@@ -94,7 +98,7 @@ def _timed(arguments: argparse.Namespace) -> tuple[Account, str | None]:
             progress.show(source.octets_read)
     for line in source.notes:
         note(line)
-    return accounting.close(), source.cut_off
+    return accounting.close(), source.cut_off, opened.mission
 
 
 def _counted(arguments: argparse.Namespace) -> tuple[Account, str | None]:
@@ -120,15 +124,14 @@ def _hint(arguments: argparse.Namespace) -> str:
     return "are --format, --frame-length and --fecf those of this file?"
 
 
-def _text(account: Account) -> str:
+def _text(account: Account, mission: Mission | None) -> str:
     parts = [f"{account.frames:,} frames"]
     words = sorted(account.dispositions.items(), key=lambda row: -row[1])
     parts.append(table(("disposition", "frames"), [row for row in words if row[1]]))
     if account.channels:
         several = len({one.link for one in account.channels}) > 1
         heads = [
-            "SCID",
-            "VCID",
+            *channel_heads(mission),
             "received",
             "gaps",
             "missing",

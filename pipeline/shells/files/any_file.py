@@ -17,6 +17,7 @@ from pipeline.frames.mavlink import starts_whole_message
 from pipeline.mission.load import load_mission
 from pipeline.mission.model import Mission
 from pipeline.records import Record
+from pipeline.shells.files.other_kinds import other_kind
 from pipeline.shells.files.recording import MAGIC
 from pipeline.shells.files.recording_reader import read_recording
 from pipeline.shells.files.resources import read_mission
@@ -87,6 +88,8 @@ def open_recording(path: Path, *, mission: str | None = None) -> Opened:
     """
     kind = kind_of(path)
     if kind == "frames":
+        if (other := other_kind(path)) is not None:
+            raise RecordingError(f"{path}: {other}")
         raise RecordingError(
             f"{path}: neither a recording (.mcap) nor a tlog, and a file of frames alone has no receive times: nothing "
             "can be said of silence. To count its frames: "

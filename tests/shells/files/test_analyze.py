@@ -30,9 +30,14 @@ def run(capsys, *words, status=0):
     return capsys.readouterr()
 
 
-def test_json_is_one_object_an_incident_in_its_last_revision_and_the_digest_last(flight_72, capsys):
+def test_json_is_an_object_an_incident_a_flight_and_a_vehicle_and_the_digest_last(flight_72, capsys):
     seen = run(capsys, flight_72, "--json")
-    *incidents, last = [orjson.loads(line) for line in seen.out.splitlines()]
+    *objects, last = [orjson.loads(line) for line in seen.out.splitlines()]
+    incidents = [one for one in objects if "incident_id" in one]
+    flight, vehicle = (one for one in objects if "incident_id" not in one)
+    assert (flight["record"], flight["name"], flight["facts"]["state"]) == ("flight", "72", "over")
+    assert (vehicle["record"], vehicle["vehicle"], vehicle["flights"]) == ("vehicle", "ingenuity", ["72"])
+    assert "no_flight" not in vehicle
     assert [(one["type"], one["state"], one["raised_at"], one["close_reason"]) for one in incidents] == [
         ("ended_before_landing", "closed", "2024-01-18T12:00:33.000000000Z", "contact_restored")
     ]
@@ -73,7 +78,8 @@ def test_two_runs_of_one_file_have_one_digest_and_so_has_the_file_of_its_records
 def test_no_incident_is_said_in_words_and_is_no_line_of_json(tmp_path, capsys):
     write_scenario("nominal", tmp_path / "nominal.mcap")
     assert run(capsys, tmp_path / "nominal.mcap", "--exit-code").out.startswith("No incident.\n")
-    assert len(run(capsys, tmp_path / "nominal.mcap", "--json").out.splitlines()) == 1
+    objects = [orjson.loads(line) for line in run(capsys, tmp_path / "nominal.mcap", "--json").out.splitlines()]
+    assert [one.get("record") for one in objects] == ["flight", "vehicle", None]
 
 
 def test_the_exit_code_tells_an_open_incident_only_where_it_is_asked_for(flight_72, tmp_path, capsys):
@@ -109,5 +115,6 @@ def test_a_tlog_needs_no_mission(shared_data, capsys):
 def test_a_tlog_cut_in_flight_is_a_truncated_recording_and_no_proven_loss(shared_data, tmp_path, capsys):
     path = tmp_path / "cut.tlog"
     path.write_bytes((shared_data / "mavlink/20211202-132614.tlog").read_bytes()[:463_478])
-    *incidents, _ = [orjson.loads(line) for line in run(capsys, path, "--json").out.splitlines()]
+    objects = [orjson.loads(line) for line in run(capsys, path, "--json").out.splitlines()]
+    incidents = [one for one in objects if "incident_id" in one]
     assert [(one["type"], one["state"]) for one in incidents] == [("recording_truncated", "open")]
