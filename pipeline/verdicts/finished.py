@@ -71,8 +71,9 @@ class Finished:
         if end is None or end + SETTLES > (picture.watermark or 0):
             return False
         planned = flight.planned
-        may_be_named_otherwise = planned and (picture.watermark or 0) <= planned.starts_at + planned.within
-        if may_be_named_otherwise or picture.owed_between(flight.takeoff_at, end):
+        if planned is not None and (picture.watermark or 0) <= 2 * planned.starts_at - flight.takeoff_at:
+            return False  # one that takes off nearer to the planned time would have its number
+        if picture.owed_between(flight.takeoff_at, end):
             return False
         self.flights.append(flight)
         self._incidents.append(incidents)

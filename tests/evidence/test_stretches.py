@@ -85,15 +85,21 @@ def test_frames_of_one_record_are_the_evidence_that_each_alone_is(rows: list[Any
     assert together.content() | but_runs == one_by_one.content() | but_runs
 
 
-def test_of_samples_of_one_instant_the_smallest_are_kept_and_not_the_first() -> None:
-    rows = [(T, None, 42, "hover", "flight", False, float(altitude), 0.0) for altitude in reversed(range(9))]
-    evidence = empty()
-    evidence.absorb(telling(samples=samples(rows, live=True)))
-    ((_, segment),) = evidence.samples.items()
-    earliest, latest, highest, _ = segment.payload
-    assert [point[2] for point in earliest] == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert [point[2] for point in latest] == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert [-point[0] for point in highest] == [8.0, 7.0, 6.0, 5.0, 4.0]
+def test_of_samples_of_one_frame_the_one_that_is_latest_on_board_is_kept_in_any_order() -> None:
+    rows = [(T, number, 42, "hover", "flight", False, float(number), 0.0) for number in range(9)]
+    later = [(T + 1, 9, 42, "hover", "flight", False, 2.5, 0.0)]
+    for arranged in ([*rows, *later], [*reversed(rows), *later]):
+        evidence = empty()
+        for row in arranged:
+            evidence.absorb(telling(samples=samples([row], live=True)))
+        at_once = empty()
+        at_once.absorb(telling(samples=samples(arranged, live=True)))
+        for known in (evidence, at_once):
+            ((_, segment),) = known.samples.items()
+            earliest, latest, highest, _ = segment.payload
+            assert [point[1] for point in earliest] == [8, 9]
+            assert [point[1] for point in latest] == [9, 8]
+            assert [-point[0] for point in highest] == [8.0, 7.0, 6.0, 5.0, 4.0]
 
 
 def test_instants_are_cut_where_nothing_came_for_longer_than_the_gap() -> None:
