@@ -44,12 +44,12 @@ def loss_shape(picture: Picture, last_good_at: int) -> LossShape:
 
 def _altitude(picture: Picture, at: int) -> float | None:
     """Between the samples that are kept, in a straight line: of each phase its first ones and its last ones are."""
-    before = picture.last_reported(at)
-    if before.altitude is None or before.altitude_at is None:
+    before = picture.last_altitude(at)
+    if before is None:
         return None
+    since, altitude = before
     following = picture.earliest(picture.views.samples, at, at + LOOKED_AT)
     after = next((one for one in following if one.altitude is not None), None)
-    if after is None or after.altitude is None or after.at == before.altitude_at:
-        return before.altitude
-    share = (at - before.altitude_at) / (after.at - before.altitude_at)
-    return before.altitude + share * (after.altitude - before.altitude)
+    if after is None or after.altitude is None or after.at == since:
+        return altitude
+    return altitude + (at - since) / (after.at - since) * (after.altitude - altitude)

@@ -396,14 +396,21 @@ class Picture:
             return latest(conflict, at, wanted)
 
         told = last(lambda key, values: key.phase is not None or key.state is not None)
-        height = last(lambda key, values: values.altitude is not None)
+        height = self.last_altitude(at)
         rate = last(lambda key, values: values.climb_rate is not None)
         return Reported(
             phase=told[0].phase if told else None, state=told[0].state if told else None,
             told_at=told[1].at if told else None,
-            altitude=height[1].altitude if height else None, altitude_at=height[1].at if height else None,
+            altitude=height[1] if height else None, altitude_at=height[0] if height else None,
             climb_rate=rate[1].climb_rate if rate else None, climb_rate_at=rate[1].at if rate else None,
         )  # fmt: skip
+
+    def last_altitude(self, at: int) -> tuple[int, float] | None:
+        """The last one reported up to an instant, and when (relay receive time)."""
+        sample = self.views.samples.latest(
+            self.views.in_conflict, at, lambda key, values: values.altitude is not None
+        )  # fmt: skip
+        return None if sample is None or sample[1].altitude is None else (sample[1].at, sample[1].altitude)
 
     def last_on_board(self, at: int) -> tuple[int | None, int | None]:
         """(boot count, on-board time) as last reported up to an instant."""

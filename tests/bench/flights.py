@@ -1,21 +1,29 @@
-"""1,000 nominal flights and 1,000 early ends by chance: false alerts, missed ones, late ones. And one flight of 40
+"""1,000 nominal flights and 1,000 early ends by chance, and as many with several packets a frame and two relays: false
+alerts, missed ones, late ones. And one flight of 40
 minutes at 50 frames a second: what is stored of it and what a record costs."""
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from typing import Final
 
 from pipeline.shells.terminal import Progress, note, say
+from tests import packed_flights
 from tests.generated import early_end, faults, nominal
 from tests.long_flight import fly
 
-KINDS: Final = {"nominal": nominal, "early end": early_end}
+KINDS: Final[dict[str, Callable[[int], list[str]]]] = {
+    "nominal": lambda seed: faults(nominal(seed)),
+    "early end": lambda seed: faults(early_end(seed)),
+    "nominal, packed": lambda seed: packed_flights.faults(packed_flights.make(seed, ends_early=False)),
+    "early end, packed": lambda seed: packed_flights.faults(packed_flights.make(seed, ends_early=True)),
+}
 
 
 def flights(number: int, seed: int) -> bool:
     """Whether all was said as it must be. What was not is printed with its seed, from which tests.generated makes the
     flight again."""
-    note(f"{number} nominal flights and {number} early ends, seeds from {seed}")
+    note(f"{number} nominal flights and {number} early ends, and as many packed ones; seeds from {seed}")
     found: dict[str, list[str]] = {}
     with ProcessPoolExecutor() as pool:
         for kind in KINDS:
@@ -26,14 +34,14 @@ def flights(number: int, seed: int) -> bool:
                     found[kind] += lines
                     progress.show(done, f"{len(found[kind])} faults")
     for kind, lines in found.items():
-        say(f"{kind + ':':<12} {number:,} flights by chance, each in two orders; seed {seed}: {len(lines)} faults")
+        say(f"{kind + ':':<18} {number:,} flights by chance; seed {seed}: {len(lines)} faults")
         for line in lines:
             say(f"  {line}")
     return not any(found.values())
 
 
 def _faults(kind: str, seed: int) -> list[str]:
-    return faults(KINDS[kind](seed))
+    return KINDS[kind](seed)
 
 
 def long_flight() -> None:

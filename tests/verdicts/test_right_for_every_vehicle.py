@@ -10,31 +10,13 @@ import pytest
 from pipeline.mission.model import Mission
 from pipeline.records import SECOND, Record
 from pipeline.shells.files.analyze import Analysis, analyze
-from pipeline.simulate.frames import Heading, data_field_octets, frame
-from pipeline.simulate.packets import idle_packet, packet_data, space_packet
 from tests.link import Frame, Receiver, mission, pass_of
+from tests.packed_flights import frame_of
 from tests.verdicts.flown import LANDED, episodes, flown, judged, kinds, only, seconds
 
 GROUND = {"phase": "preflight", "landed": True, "altitude": 0.0}
 PACKETS = (1, 3, 4)
 """So many flight packets go into one frame."""
-
-
-def frame_of(count: int, said: Sequence[tuple[float, dict[str, Any] | None]]) -> bytes:
-    """One frame with a packet for each (seconds of the on-board clock, values; None: housekeeping)."""
-    link, vehicle = mission().links[0], mission().vehicles[0]
-    flight, housekeeping = vehicle.packets
-    octets = b""
-    for number, (clock, values) in enumerate(said):
-        definition = housekeeping if values is None else flight
-        data = packet_data(definition, {"boot_count": 41} | (values or {}), round((1000 + clock) * SECOND), b"")
-        octets += space_packet(definition.apid, (count * 8 + number) % 16384, data, secondary_header=True)
-    room = data_field_octets(link) - len(octets)
-    heading = Heading(
-        scid=vehicle.scid, vcid=0, virtual_channel_frame_count=count % 256, master_channel_frame_count=0,
-        first_header_pointer=0,
-    )  # fmt: skip
-    return frame(link, heading, octets + (idle_packet(room) if room else b""))
 
 
 def said_at(at: float, landing: float = 30.0) -> dict[str, Any]:
