@@ -149,6 +149,26 @@ ALTITUDE: Final = Metric(
     name="relay_altitude_meters", kind="gauge", labels=("vehicle", "origin"), absent=True,
     help="Last reported altitude above the place of take-off; absent once no frame has come for a while.",
 )  # fmt: skip
+LAST_ALTITUDE: Final = Metric(
+    name="relay_last_altitude_meters", kind="gauge", labels=("vehicle", "origin"), absent=True,
+    help="Altitude as it was last reported, however long ago.",
+)  # fmt: skip
+LAST_CLIMB_RATE: Final = Metric(
+    name="relay_last_climb_rate_meters_per_second", kind="gauge", labels=("vehicle", "origin"), absent=True,
+    help="Climb rate as it was last reported, however long ago; upwards is positive.",
+)  # fmt: skip
+LAST_PHASE: Final = Metric(
+    name="relay_last_flight_phase", kind="gauge", labels=("vehicle", "origin"), absent=True,
+    help="Flight phase as it was last reported, however long ago: 0 on_ground, 1 takeoff, 2 in_air, 3 landing.",
+)  # fmt: skip
+LAST_LATITUDE: Final = Metric(
+    name="relay_last_latitude_degrees", kind="gauge", labels=("vehicle", "origin"), absent=True,
+    help="Latitude of the last known position, however old; northern is positive.",
+)  # fmt: skip
+LAST_LONGITUDE: Final = Metric(
+    name="relay_last_longitude_degrees", kind="gauge", labels=("vehicle", "origin"), absent=True,
+    help="Longitude of the last known position, however old; eastern is positive.",
+)  # fmt: skip
 FLIGHT_INFO: Final = Metric(
     name="relay_flight_info", kind="gauge", labels=("vehicle", "flight", "origin"), absent=True,
     help="1, for the newest flight of the vehicle.",
@@ -241,6 +261,7 @@ BUILD: Final = Metric(
 METRICS: Final = (
     FRAMES, LATE, LINK_STATE, IN_CONTACT, WATERMARK, SIGNAL_LEVEL, LATENESS, LINK_REJECTED, CLOCK_AHEAD,
     MISSING, GAPS, EXPECTED, WINDOW_OPEN, LAST_FRAME, PHASE, ALTITUDE, FLIGHT_INFO,
+    LAST_ALTITUDE, LAST_CLIMB_RATE, LAST_PHASE, LAST_LATITUDE, LAST_LONGITUDE,
     INCIDENTS_OPENED, INCIDENTS_ACTIVE, INCIDENTS_BY_STATE, RAISED_AT, CLOSED_AT,
     TAKEN, REJECTED, REPEATED, REJECTED_RATIO, STATE_UNUSABLE, RUNS_SET_ASIDE, LAG, PROGRESS, LOOP_LAG, PROCESSING,
     BATCH, DELIVERY, READY, BUILD,

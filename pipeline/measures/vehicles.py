@@ -7,6 +7,7 @@ from itertools import product
 from typing import Final
 
 from pipeline.evidence.samples import SampleKey, Values
+from pipeline.evidence.views import EVER
 from pipeline.incidents import Published
 from pipeline.metrics import (
     ALERT_TYPES,
@@ -18,7 +19,12 @@ from pipeline.metrics import (
     INCIDENTS_ACTIVE,
     INCIDENTS_BY_STATE,
     INCIDENTS_OPENED,
+    LAST_ALTITUDE,
+    LAST_CLIMB_RATE,
     LAST_FRAME,
+    LAST_LATITUDE,
+    LAST_LONGITUDE,
+    LAST_PHASE,
     MISSING,
     OPEN_STATES,
     PHASE,
@@ -32,6 +38,7 @@ from pipeline.outputs import Output, Revision
 from pipeline.records import SECOND, OriginKind
 from pipeline.verdicts.flights import Flight, flights_of
 from pipeline.verdicts.ledger import totals_in_contacts
+from pipeline.verdicts.on_board import last_position
 from pipeline.verdicts.picture import Picture
 from pipeline.verdicts.relay_outage import TYPE as RELAY_OUTAGE
 from pipeline.watch import VehicleState
@@ -55,6 +62,7 @@ def vehicle_gauges(vehicle: str, origin: OriginKind, state: VehicleState, missio
         place = picture.vehicle.name, origin
         yield from _frames(picture, place)
         flights = flights_of(picture, state.finished_of(picture).flights)
+        yield from _last_known(picture, place)
         yield from _flight(picture, flights, place, _is_outage(state, picture))
         systems = {one.vehicle.name for one in pictures} - {vehicle}
         own = [
@@ -86,12 +94,24 @@ def _flight(picture: Picture, flights: Sequence[Flight], place: tuple[str, str],
     altitude = _fresh(picture, mark, picture.newest_sample(lambda key, values: values.altitude is not None))
     if altitude is not None and altitude[1].altitude is not None:
         yield Sample(ALTITUDE, place, altitude[1].altitude)
-    told = _fresh(
-        picture, mark, picture.newest_sample(lambda key, values: key.state is not None or key.phase is not None)
-    )
+    told = _fresh(picture, mark, picture.newest_sample(_says_phase))
     phase = None if told is None else _phase(told[0], picture.vehicle)
     if phase is not None and flights and flights[-1].over_at is None:
         yield Sample(PHASE, place, phase)
+
+
+def _last_known(picture: Picture, place: tuple[str, str]) -> Iterator[Sample]:
+    """What somebody asks for who looks for a vehicle that is silent."""
+    reported = picture.last_reported(EVER)
+    told = picture.newest_sample(_says_phase)
+    phase = None if told is None else _phase(told[0], picture.vehicle)
+    position = last_position(picture, EVER)
+    known = {
+        LAST_ALTITUDE: reported.altitude, LAST_CLIMB_RATE: reported.climb_rate, LAST_PHASE: phase,
+        LAST_LATITUDE: position[1].latitude if position else None,
+        LAST_LONGITUDE: position[1].longitude if position else None,
+    }  # fmt: skip
+    yield from (Sample(metric, place, value) for metric, value in known.items() if value is not None)
 
 
 def _fresh(picture: Picture, mark: int, sample: tuple[SampleKey, Values] | None) -> tuple[SampleKey, Values] | None:
@@ -108,6 +128,10 @@ def _phase(key: SampleKey, vehicle: Vehicle) -> int | None:
     if key.state != "flight":
         return None
     return TAKEOFF if key.phase == "takeoff" else IN_AIR
+
+
+def _says_phase(key: SampleKey, values: Values) -> bool:
+    return key.state is not None or key.phase is not None
 
 
 def _is_outage(state: VehicleState, picture: Picture) -> bool:

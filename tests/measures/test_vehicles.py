@@ -14,7 +14,11 @@ from pipeline.metrics import (
     GAPS,
     INCIDENTS_ACTIVE,
     INCIDENTS_BY_STATE,
+    LAST_ALTITUDE,
+    LAST_CLIMB_RATE,
     LAST_FRAME,
+    LAST_LATITUDE,
+    LAST_PHASE,
     METRICS,
     MISSING,
     PHASE,
@@ -73,6 +77,15 @@ def active(seen: Seen) -> dict[tuple[str, ...], float]:
 
 def by_state(seen: Seen) -> dict[tuple[str, ...], float]:
     return {labels: number for (name, labels), number in seen.items() if name == INCIDENTS_BY_STATE.name and number}
+
+
+def test_what_was_last_known_stays_while_the_vehicle_is_silent_and_is_absent_before_it_was_ever_known() -> None:
+    seen = seen_at(DAY)
+    assert value(seen, LAST_ALTITUDE) == pytest.approx(1.0)
+    assert value(seen, LAST_CLIMB_RATE) == pytest.approx(-0.5, abs=0.6)
+    assert value(seen, LAST_PHASE) == LANDING
+    assert value(seen, LAST_LATITUDE) is None
+    assert value(seen_at(-100), LAST_ALTITUDE) is None
 
 
 @pytest.mark.parametrize(
