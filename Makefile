@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 or newer; each target makes its own .venv from a lock file the first time.
 # Another Python than the first one found: make test PYTHON=python3.12
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format bench chaos soak lock dashboards up up-check backfill down clean runtime dev form style types imports
+.PHONY: help demo test lint check format bench fuzz chaos soak lock dashboards up up-check backfill down clean runtime dev form style types imports
 
 SPEED ?= 20
 TESTS ?=
@@ -47,6 +47,9 @@ format: dev ## write the code as ruff formats it, and mend what ruff can mend
 
 bench: dev ## measure speed as ratios to a fixed loop, memory, and alerts on 2,000 flights (BENCH="flights --seed 7")
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+fuzz: dev ## try new examples of every property until the time is up; one that fails is printed (MINUTES=30)
+	@tools/fuzz.sh $(MINUTES)
 
 chaos: dev ## kill workers and broker in the midst of a replay: nothing lost, nothing said twice (KILLS=20 SEED=1)
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))

@@ -17,7 +17,9 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-settings.load_profile("relaywatch")
+# `make fuzz`: other examples each time.
+settings.register_profile("fuzz", settings.get_profile("relaywatch"), derandomize=False, max_examples=300)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "relaywatch"))
 
 # Who follows the README has RELAYWATCH_KAFKA set: no test goes by the settings of whoever runs it.
 for _name in [one for one in os.environ if one.startswith("RELAYWATCH_") and one != "RELAYWATCH_CACHE"]:

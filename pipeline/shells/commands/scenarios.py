@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.shells.files.corpus import FORMATS, judge, write
 from pipeline.shells.files.resources import scenario_names
-from pipeline.shells.terminal import note, say, say_json, table
+from pipeline.shells.terminal import Progress, note, say, say_json, table
 
 EXAMPLE: Final = """\
   $ relaywatch scenarios short-fade relay-outage --format tm
@@ -33,8 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"{arguments.write}: {written} recordings, each with its truth, and a README.md")
         return 0
     rows, faults = [], []
-    for one in judge(names, FORMATS if arguments.format is None else (arguments.format,)):
+    formats = FORMATS if arguments.format is None else (arguments.format,)
+    progress = Progress("scenarios", len(names) * len(formats))
+    progress.show(0)
+    for done, one in enumerate(judge(names, formats), 1):
+        progress.show(done, f"{one.name}, {one.format}")
         if arguments.json:
+            progress.clear()
             say_json(asdict(one))
         verdict = "wrong" if one.differences else "right"
         lines = max(1, len(one.expected), len(one.got))
@@ -46,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             shown = head if place == 0 else ("", "", "")
             rows.append((*shown, expected[place], got[place], verdict if place == 0 else ""))
         faults += [f"{one.name} ({one.format}): {text}" for text in one.differences]
+    progress.clear()
     if not arguments.json:
         say(table(("scenario", "row", "frames", "expected", "got", "verdict"), rows))
     for fault in faults:
