@@ -63,6 +63,8 @@ class Playback:
     period_s: float = 0.05
     profile: tuple[Segment, ...] = ()
     """Of a flight that is not itself in the scenario."""
+    on_live_channel: bool = False
+    """Sent on the real-time channel, whose counts go on; nothing but its on-board time says that it was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

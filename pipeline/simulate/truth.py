@@ -99,9 +99,12 @@ Ledger = dict[tuple[str, str], dict[str, Any]]
 def _flight(scenario: Scenario, expected: ExpectedFlight, ledger: Ledger) -> Iterator[str]:
     vehicle = expected.vehicle or scenario.mission.vehicles[0].name
     name = f"flight {expected.number} of {vehicle}"
-    facts = next(
-        (one for (of, _), one in ledger.items() if of == vehicle and one.get("number") == expected.number), None
-    )
+    number = None if expected.number < 0 else expected.number
+    own = [one for (of, flight), one in ledger.items() if flight and of == vehicle and one.get("number") == number]
+    if number is None:
+        name = f"the flight of {vehicle} that takes off at {expected.take_off_s} s"
+        own.sort(key=lambda one: one["takeoff_at"] != _instant(scenario, expected.take_off_s or 0.0))
+    facts = next(iter(own), None)
     if facts is None:
         yield f"{name} is not in the ledger"
         return

@@ -86,16 +86,20 @@ class Sender:
 
     def frames(self) -> Iterator[Sent]:
         turns = self._turns()
-        agenda: list[tuple[int, int, int | Chunk]] = [(turn.at, 0, place) for place, turn in enumerate(turns)]
+        agenda: list[tuple[int, int, int | tuple[Playback, Chunk]]] = [
+            (turn.at, 0, place) for place, turn in enumerate(turns)
+        ]
         for playback in self._own(self.scenario.playbacks):
-            agenda += [(chunk.at, 1, chunk) for chunk in self._chunks(playback)]
+            agenda += [(chunk.at, 1, (playback, chunk)) for chunk in self._chunks(playback)]
         stuck: bytes | None = None
         for at, _, what in sorted(agenda, key=lambda one: one[:2]):
             if not self._is_up(at):
                 continue
-            if isinstance(what, Chunk):
-                vcid = self.vehicle.recorded_vcids[0]
-                yield self._frame(at, vcid, what.first_header_pointer, what.octets, 0.0, replay=True)
+            if not isinstance(what, int):
+                playback, chunk = what
+                is_live = playback.on_live_channel
+                vcid = self.vehicle.realtime_vcids[0] if is_live else self.vehicle.recorded_vcids[0]
+                yield self._frame(at, vcid, chunk.first_header_pointer, chunk.octets, 0.0, replay=not is_live)
                 continue
             turn = turns[what]
             if turn.is_idle:

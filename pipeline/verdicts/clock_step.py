@@ -166,6 +166,8 @@ def _is_step(picture: Picture, levels: Sequence[Level], before: Visit, visit: Vi
     sides of a time in which nobody listened, since what came after it may have waited on the way."""
     if levels[visit.level].boot != levels[before.level].boot or abs(visit.began - before.ended) <= limit:
         return False
+    if visit.began < before.ended and any(before.last < one.first <= visit.first for one in picture.live):
+        return False  # what is older on board after a silence was stored
     unheard = visit.first - before.last - picture.listened_between(before.last, visit.first)
     reached = picture.evidence.reached.values
     return unheard <= limit and any(
