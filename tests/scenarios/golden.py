@@ -21,14 +21,18 @@ from tests.build import scenario
 
 GOLDEN: Final = Path(__file__).with_name("golden.json.xz")
 GROUPINGS: Final = (1, 8, 300)
-"""Frames a record, at most: in the base order. Every other order has what its scenario says."""
+"""Frames a record, at most: in the base order."""
+OTHER_ORDER: Final = "shuffled"
+"""The one that takes back the most, with what its scenario says of grouping. What the others come to in the end
+`test_scenarios` compares."""
 
 
 def cases() -> Iterator[tuple[str, Order | None, int | None]]:
     """(scenario, order, frames a record)."""
     for name in scenario_names():
         yield from ((name, None, frames) for frames in GROUPINGS)
-        yield from ((name, order, None) for order in scenario(name).twins)
+        if OTHER_ORDER in scenario(name).twins:
+            yield name, OTHER_ORDER, None
 
 
 def said(case: tuple[str, Order | None, int | None]) -> list[Any]:
