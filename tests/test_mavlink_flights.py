@@ -1,5 +1,6 @@
 """Real flights of real drones, from telemetry log to verdict, with the shipped mission."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,8 +14,10 @@ from pipeline.records import SECOND
 from pipeline.shells.files.analyze import Analysis, analyze
 from pipeline.shells.files.resources import read_mission
 from pipeline.shells.files.tlog import Tlog, read_tlog
+from tests.build import root
 from tests.link import decoded
 
+TRUTH = root().parent / "shared" / "data" / "ground-truth.json"
 IN_FLIGHT_OCTETS = 463_478
 """Of 20211202-132614.tlog: it then ends armed, at 12.42 m, sinking 1.58 m/s."""
 
@@ -70,6 +73,38 @@ def accounting(analysis: Analysis) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def clean_flight(shared_data: Path) -> Path:
     return shared_data / "mavlink" / "20211202-132614.tlog"
+
+
+def tlogs() -> list[Any]:
+    """Every real tlog with what is known to be in it, or one placeholder whose test says that they are absent."""
+    if not TRUTH.is_file():
+        return [pytest.param(None, id="no real recordings")]
+    entries = json.loads(TRUTH.read_text())
+    return [pytest.param(one, id=one["file"]) for one in entries if one["file"].startswith("mavlink/")]
+
+
+@pytest.mark.parametrize("entry", tlogs())
+def test_what_is_said_of_a_real_tlog_is_the_truth_that_comes_with_it(entry: dict[str, Any], shared_data: Path) -> None:
+    analysis, _ = run(shared_data / entry["file"])
+    verified = entry["verified"]
+    sources = verified.get("sources", verified["messages"])
+    received = {name: channel["received"] for name, channel in accounting(analysis)["channels"].items()}
+    assert received == {f"mavlink/{source}": number for source, number in sources.items()}
+    flown = [
+        round(one.get("max_rel_alt", one.get("max_m")), 1)
+        for one in verified.get("flights_armed_to_disarmed", verified.get("flights"))
+        if one.get("max_rel_alt", one.get("max_m")) > 1.0
+    ]
+    found = sorted(flights(analysis), key=lambda facts: str(facts["takeoff_at"]))
+    assert [one["highest_altitude_m"] for one in found] == pytest.approx(flown, abs=0.15)
+    assert [one["state"] for one in found] == ["landed"] * len(flown)
+    reboots = [
+        (one["boot_ms_before"], one["boot_ms_after"]) if isinstance(one, dict) else tuple(one[1:])
+        for one in verified.get("vehicle_reboots", verified.get("reboots"))
+    ]
+    restarts = sum(len(one.episodes) for one in analysis.incidents if one.type == "vehicle_restart")
+    assert restarts == sum(before - after > 2000 for before, after in reboots)
+    assert set(types(analysis)) <= {"vehicle_restart"}
 
 
 def test_a_flight_that_lands_and_disarms_raises_nothing(clean_flight: Path) -> None:
