@@ -60,7 +60,7 @@ class Finished:
     def look(self, picture: Picture) -> None:
         """Forget everything where what all flights depend on is another."""
         limits = picture.suspect, picture.loss, picture.timer(picture.timers.resume_frames - 1, 0)
-        context = picture.mission, limits, picture.given_up, standstills(picture)
+        context = picture.evidence, picture.mission, limits, picture.given_up, standstills(picture)
         if context != self._context:
             self.forget()
             self._context = context
